@@ -1,0 +1,31 @@
+"""Ids as types, so that a student's can't be handed in where a guardian's is meant."""
+
+from typing import NewType
+from uuid import UUID
+
+import uuid_utils.compat
+
+SchoolId = NewType("SchoolId", UUID)
+UserId = NewType("UserId", UUID)
+SessionId = NewType("SessionId", UUID)
+TermId = NewType("TermId", UUID)
+LevelId = NewType("LevelId", UUID)
+ClassArmId = NewType("ClassArmId", UUID)
+DepartmentId = NewType("DepartmentId", UUID)
+SubjectId = NewType("SubjectId", UUID)
+StudentId = NewType("StudentId", UUID)
+GuardianId = NewType("GuardianId", UUID)
+StaffId = NewType("StaffId", UUID)
+PolicyId = NewType("PolicyId", UUID)
+MarkSheetId = NewType("MarkSheetId", UUID)
+MarkUploadId = NewType("MarkUploadId", UUID)
+ImportId = NewType("ImportId", UUID)
+EventId = NewType("EventId", UUID)
+DeliveryId = NewType("DeliveryId", UUID)
+NotificationId = NewType("NotificationId", UUID)
+JobId = NewType("JobId", UUID)
+
+
+def new_id() -> UUID:
+    """Return a new UUID of version 7, so that rows made together lie together in their index (RFC 9562)."""
+    return uuid_utils.compat.uuid7()

@@ -1,0 +1,73 @@
+"""What every noun needs from outside: a database and a place for files. Adapters implement these."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any, Protocol
+
+from core.ids import SchoolId, UserId
+
+Row = Mapping[str, Any]
+"""One row of a result, by column name. jsonb arrives as Python values, uuid as ``UUID``, numeric as ``Decimal``."""
+
+
+class Transaction(Protocol):
+    """One open transaction. Placeholders are ``$1``, ``$2``, ...; values never enter the text of a statement."""
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
+        """Return all rows of a statement."""
+
+    async def fetchrow(self, sql: str, *args: object) -> Row | None:
+        """Return the first row of a statement, or None."""
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """Return the first column of the first row, or None."""
+
+    async def execute(self, sql: str, *args: object) -> int:
+        """Run a statement and return how many rows it touched."""
+
+    async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+        """Append many rows by COPY and return how many."""
+
+
+class Database(Protocol):
+    """Where the records are. Every way in says whose rows it may see; row-level security holds it to that.
+
+    Leaving the block commits; an exception rolls back.
+    """
+
+    def tenant(
+        self, school_id: SchoolId, *, actor: UserId | None = None, read_only: bool = False
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction that sees one school's rows and no others. The actor is written to audit rows."""
+
+    def dispatch(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction that sees outbox, deliveries and in-app notifications of all schools, nothing else."""
+
+    def directory(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction that sees schools, users and login tokens of all schools, nothing else."""
+
+    async def ping(self) -> None:
+        """Raise ``Unavailable`` when the database does not answer."""
+
+
+class ObjectStore(Protocol):
+    """Where files are. Keys are relative, ``/``-separated and begin with the school's id."""
+
+    async def put(self, key: str, content: bytes, content_type: str) -> None:
+        """Store a file whole; a reader sees the old or the new one, never a part."""
+
+    async def get(self, key: str) -> bytes:
+        """Return a file. Raises ``NotFound``."""
+
+    def stream(self, key: str) -> AsyncIterator[bytes]:
+        """Yield a file in pieces. Raises ``NotFound`` at the first."""
+
+    async def delete(self, key: str) -> None:
+        """Remove a file; one that is not there is no error."""
+
+    async def presigned_url(self, key: str, expires_in: timedelta) -> str:
+        """Return a link by which a browser gets the file until it expires."""
+
+    async def ping(self) -> None:
+        """Raise ``Unavailable`` when the store does not answer."""

@@ -1,0 +1,26 @@
+"""What the routes call: the use cases of each noun, opened once in the process that serves them."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Every use case a route may call. Built by ``cluster.wiring``; tests build their own."""
+
+
+OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
+"""A picklable factory: connections are opened in the process that uses them, and closed in reverse order."""
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+"""A route's parameter for the use cases."""

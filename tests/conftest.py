@@ -1,0 +1,54 @@
+"""What every suite shares: a database server of its own, migrated once, cloned for each module."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+for _name in [name for name in os.environ if name.startswith("SCHOOLOS_")]:
+    del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of this test run alone; its address, as the owner."""
+    from cluster.embedded.postgres import EmbeddedPostgres
+
+    folder: Path = tmp_path_factory.mktemp("postgres")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(parent.stat().st_mode | 0o011)
+    server = EmbeddedPostgres(folder, durable=False, near_port=24_432)
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+async def migrated_template(postgres_server: str) -> str:
+    """A database with every migration applied, for cloning. Returns its name."""
+    from cluster.migrate import migrate
+
+    name = "schoolos_template"
+    connection = await asyncpg.connect(postgres_server)
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    await migrate(address_of(postgres_server, name))
+    return name
+
+
+@pytest.fixture(scope="module")
+async def database_url(postgres_server: str, migrated_template: str) -> AsyncIterator[str]:
+    """An empty migrated database for one module."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    connection = await asyncpg.connect(postgres_server)
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    yield address_of(postgres_server, name)
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+def address_of(server: str, database: str) -> str:
+    """Return the address of another database on the same server."""
+    return server.rsplit("/", 1)[0] + f"/{database}"
