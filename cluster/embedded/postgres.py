@@ -88,7 +88,6 @@ class EmbeddedPostgres:
                   "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions")  # fmt: skip
 
     def _run(self, program: str, *args: str | Path) -> None:
-        user = {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": ()}
         done = subprocess.run(  # noqa: S603 - our own program and arguments
             [_BIN / program, *args],
             stdin=subprocess.DEVNULL,
