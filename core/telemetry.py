@@ -6,7 +6,7 @@ set up once a process by ``core.adapters.telemetry``.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from opentelemetry import trace
@@ -15,7 +15,7 @@ from opentelemetry.trace import Span, SpanKind
 from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_LIVE = "livemax"
+_LIVE: Literal["livemax"] = "livemax"
 """Several processes of one machine report the same total: the largest of those alive counts."""
 
 HTTP_REQUEST_DURATION = Histogram(
@@ -55,7 +55,7 @@ tracer = trace.get_tracer("schoolos")
 
 
 def get_logger(noun: str) -> Any:
-    """Return the logger of a noun. Events are past tense with ids as fields: ``log.info("marks_published", sheet_id=...)``."""
+    """Return the logger of a noun. Events are past tense, ids are fields: ``log.info("marks_published", sheet_id=...)``."""
     return structlog.get_logger(noun)
 
 
