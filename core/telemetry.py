@@ -55,7 +55,7 @@ tracer = trace.get_tracer("schoolos")
 
 
 def get_logger(noun: str) -> Any:
-    """Return the logger of a noun. Events are past tense, ids are fields: ``log.info("marks_published", sheet_id=...)``."""
+    """Return a noun's logger. Events are past tense, ids are fields: ``log.info("marks_published", sheet_id=...)``."""
     return structlog.get_logger(noun)
 
 
