@@ -1,0 +1,77 @@
+"""A process of ours, told apart from a stranger that was given its number later."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from core.errors import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessMark:
+    """A process by number and moment of birth; the kernel gives the number to another one day, never the pair."""
+
+    pid: int
+    born_at: float
+
+    @classmethod
+    def of(cls, pid: int) -> "ProcessMark":
+        """Mark a living process. Raises ``Unavailable`` when it has ended."""
+        try:
+            return cls(pid, psutil.Process(pid).create_time())
+        except psutil.NoSuchProcess as error:
+            raise Unavailable(f"process {pid} ended as soon as it began") from error
+
+    @classmethod
+    def read(cls, file: Path) -> "ProcessMark | None":
+        """Read a mark from its file, or None where there is none that makes sense."""
+        try:
+            pid, born_at = file.read_text().split()
+            return cls(int(pid), float(born_at))
+        except (OSError, ValueError):
+            return None
+
+    def write(self, file: Path) -> None:
+        """Keep the mark in a file, whole or not at all."""
+        draft = file.with_name(f".{file.name}.{os.getpid()}")
+        draft.write_text(f"{self.pid} {self.born_at!r}\n")
+        draft.replace(file)
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process runs; one that only waits to be reaped does not."""
+        try:
+            process = psutil.Process(self.pid)
+            return process.create_time() == self.born_at and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send a signal, if it still is this process."""
+        if self.alive:
+            os.kill(self.pid, signum)
+
+
+def end(marks: Sequence[ProcessMark], *, within_s: float, hard: bool = True) -> list[ProcessMark]:
+    """Ask processes to end, kill those that have not after ``within_s``, and return those that live on."""
+    for mark in marks:
+        mark.send(signal.SIGTERM)
+    if left := _await_end(marks, within_s):
+        for mark in left if hard else ():
+            mark.send(signal.SIGKILL)
+        left = _await_end(left, 5.0) if hard else left
+    return left
+
+
+def _await_end(marks: Sequence[ProcessMark], within_s: float) -> list[ProcessMark]:
+    deadline = time.monotonic() + within_s
+    left = [mark for mark in marks if mark.alive]
+    while left and time.monotonic() < deadline:
+        time.sleep(0.02)
+        left = [mark for mark in left if mark.alive]
+    return left
