@@ -1,0 +1,114 @@
+"""The types of events and their payloads: the source's fields, and what they lack (C-11)."""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from core.errors import Fault, InvalidInput
+from core.events.envelope import Event
+from core.ids import ClassArmId, FeeId, MarkSheetId, StaffId, StudentId, SubjectId, TermId
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Payload(BaseModel):
+    """Base of every payload; a field too many or of the wrong kind is refused."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", strict=True)
+
+    event_type: ClassVar[str]
+    event_version: ClassVar[int] = 1
+
+
+class ScoresPublished(Payload):
+    """A class's marks in a subject were published (P2-03)."""
+
+    event_type: ClassVar[str] = "scores.published"
+
+    subject_id: SubjectId
+    subject_name: Text
+    class_arm_id: ClassArmId
+    class_arm_name: Text
+    term_id: TermId
+    term_name: Text
+    teacher_id: StaffId
+    teacher_name: Text
+    student_count: int = Field(ge=0)
+    timestamp: AwareDatetime
+    sheet_id: MarkSheetId
+    student_ids: tuple[StudentId, ...]
+    """Students with a mark on the sheet."""
+
+
+class AttendanceMarked(Payload):
+    """A class's attendance of a day was saved (P2-04)."""
+
+    event_type: ClassVar[str] = "attendance.marked"
+
+    class_arm_id: ClassArmId
+    class_arm_name: Text
+    date: date
+    absent_student_ids: tuple[StudentId, ...]
+    late_student_ids: tuple[StudentId, ...]
+
+
+class FeeReminder(Payload):
+    """A fee is due and these students have not paid it (P2-05)."""
+
+    event_type: ClassVar[str] = "fee.reminder"
+
+    fee_id: FeeId
+    fee_type: Text
+    student_ids: tuple[StudentId, ...]
+    amount_kobo: int = Field(gt=0)
+    """In the currency's hundredth."""
+    currency: str = Field(default="NGN", pattern=r"^[A-Z]{3}$")
+    amount: float = Field(default_factory=lambda known: known.get("amount_kobo", 0) / 100)
+    """The same in whole units, as the source has it; ``amount_kobo`` is the one to count with."""
+    due_date: date
+
+    @model_validator(mode="after")
+    def _amounts_agree(self) -> "FeeReminder":
+        if round(self.amount * 100) != self.amount_kobo:
+            raise ValueError("amount and amountKobo differ")
+        return self
+
+
+AnyPayload = ScoresPublished | AttendanceMarked | FeeReminder
+
+PAYLOADS: Mapping[str, Mapping[int, type[AnyPayload]]] = {
+    ScoresPublished.event_type: {1: ScoresPublished},
+    AttendanceMarked.event_type: {1: AttendanceMarked},
+    FeeReminder.event_type: {1: FeeReminder},
+}
+"""Every version of every type that is understood. A new one is added beside the old: an upgrade has both in flight."""
+
+
+def payload_of(event: Event) -> AnyPayload:
+    """Return the payload with its type. Raises ``InvalidInput`` for a type, version or field that is not understood."""
+    versions = PAYLOADS.get(event.type)
+    if versions is None:
+        raise InvalidInput(f"no event type {event.type} is known", [Fault("/type", "unknown type", "unknown")])
+    model = versions.get(event.version)
+    if model is None:
+        raise InvalidInput(
+            f"version {event.version} of {event.type} is not understood; understood: {', '.join(map(str, versions))}",
+            [Fault("/version", "unknown version", "unknown")],
+        )
+    try:
+        # Through JSON, because strict reading takes ids and dates as text from there only.
+        return model.model_validate_json(json.dumps(event.payload))
+    except ValidationError as error:
+        raise InvalidInput(f"the payload of {event.type} is wrong", _faults_in(error)) from None
+
+
+def _faults_in(error: ValidationError) -> list[Fault]:
+    # The offending values stay out: a payload may hold names.
+    return [
+        Fault("/payload/" + "/".join(map(str, each["loc"])), each["msg"], each["type"])
+        for each in error.errors(include_input=False, include_url=False)
+    ]
