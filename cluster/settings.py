@@ -67,6 +67,11 @@ class HttpSettings(_Group):
     upload_max_bytes: int = Field(default=5 * 1024 * 1024, ge=1024)
     """A class sheet is about 12 kB, a school's import workbook under 1 MB."""
 
+    @property
+    def url(self) -> str:
+        """How browsers reach the system."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
 
 class AuthSettings(_Group):
     """Who signs the tokens."""

@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from cluster.settings import Settings
+from core.adapters.local_store import LocalObjectStore
 from core.adapters.postgres import PostgresDatabase
+from core.adapters.s3_store import S3ObjectStore
+from core.clock import SystemClock
 from core.errors import InvalidInput
 from deployments.services import Services
 
@@ -26,8 +29,30 @@ async def open_database(settings: Settings, *, application_name: str) -> AsyncIt
 
 
 @asynccontextmanager
+async def open_objects(settings: Settings) -> AsyncIterator[LocalObjectStore | S3ObjectStore]:
+    """Open the place for files: the bucket where one is named, else a folder of this machine."""
+    s3 = settings.s3
+    if s3.bucket is None:
+        links_url = f"{settings.http.url}/files"
+        yield LocalObjectStore(settings.state_dir / "objects", links_url=links_url, clock=SystemClock())
+        return
+    store = S3ObjectStore(
+        s3.bucket,
+        endpoint=s3.endpoint,
+        region=s3.region,
+        access_key=s3.access_key.get_secret_value() if s3.access_key else None,
+        secret_key=s3.secret_key.get_secret_value() if s3.secret_key else None,
+    )
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Open everything the routes need, in order; close in reverse."""
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(settings, application_name="schoolos http"))
-        yield Services()
+        objects = await stack.enter_async_context(open_objects(settings))
+        yield Services(signed_files=objects if isinstance(objects, LocalObjectStore) else None)

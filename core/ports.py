@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 from core.ids import SchoolId, UserId
@@ -71,3 +73,18 @@ class ObjectStore(Protocol):
 
     async def ping(self) -> None:
         """Raise ``Unavailable`` when the store does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedFile:
+    """A file of this machine that a link names."""
+
+    place: Path
+    content_type: str
+
+
+class SignedFiles(Protocol):
+    """A store whose links lead back to this system, so that a route must answer them."""
+
+    def open_signed(self, key: str, expires: int, signature: str) -> SignedFile:
+        """Return the file a link names. Raises ``NotPermitted`` for a link that is not ours, or ``NotFound``."""

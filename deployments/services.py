@@ -1,16 +1,27 @@
 """What the routes call: the use cases of each noun, opened once in the process that serves them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from core.access.tokens import TokenVerifier
+
+from core.ports import SignedFiles
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Every use case a route may call. Built by ``cluster.wiring``; tests build their own."""
+
+    tokens: TokenVerifier
+    probes: Mapping[str, Callable[[], Awaitable[None]]]
+    """What ``/readyz`` asks, by name; each raises where its dependency does not answer."""
+
+    signed_files: SignedFiles | None = None
+    """The local object store, whose links lead back here; None where files lie in S3."""
 
 
 OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
