@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from cluster.settings import Settings
+from cluster.version import version
+from core.access.tokens import LocalTokens
 from core.adapters.local_store import LocalObjectStore
 from core.adapters.postgres import PostgresDatabase
 from core.adapters.s3_store import S3ObjectStore
-from core.clock import SystemClock
+from core.clock import Clock, SystemClock
 from core.errors import InvalidInput
+from deployments.app import AppOptions
 from deployments.services import Services
 
 
@@ -49,10 +52,41 @@ async def open_objects(settings: Settings) -> AsyncIterator[LocalObjectStore | S
         store.close()
 
 
+def make_tokens(settings: Settings, clock: Clock) -> LocalTokens:
+    """Return the issuer of this installation's own tokens."""
+    if settings.auth.signing_key is None:
+        raise InvalidInput("SCHOOLOS_AUTH_SIGNING_KEY is not set; `schoolos up` makes one at its first start")
+    return LocalTokens(
+        settings.auth.signing_key.get_secret_value(),
+        issuer=settings.http.url,
+        audience=settings.auth.oidc_audience,
+        ttl=settings.auth.access_ttl,
+        clock=clock,
+    )
+
+
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Services]:
     """Open everything the routes need, in order; close in reverse."""
+    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(open_database(settings, application_name="schoolos http"))
+        db = await stack.enter_async_context(open_database(settings, application_name="schoolos http"))
         objects = await stack.enter_async_context(open_objects(settings))
-        yield Services(signed_files=objects if isinstance(objects, LocalObjectStore) else None)
+        yield Services(
+            tokens=make_tokens(settings, clock),
+            probes={"database": db.ping, "objects": objects.ping},
+            signed_files=objects if isinstance(objects, LocalObjectStore) else None,
+        )
+
+
+def app_options(settings: Settings) -> AppOptions:
+    """Return what the HTTP ground is told."""
+    http = settings.http
+    return AppOptions(
+        version=version(),
+        cors_origins=http.cors_origins,
+        rate_per_s=http.rate_per_s,
+        burst=http.burst,
+        upload_max_bytes=http.upload_max_bytes,
+        trust_loopback=http.host in ("127.0.0.1", "::1", "localhost"),
+    )

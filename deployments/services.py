@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from core.access.tokens import TokenVerifier
-
 from core.ports import SignedFiles
 
 
