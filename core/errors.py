@@ -51,6 +51,11 @@ class NotFound(SchoolOSError):
 class Conflict(SchoolOSError):
     """The thing is not in a state that allows this."""
 
+    def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(message, tuple(faults))
+        self.faults = tuple(faults)
+        """What stands in the way, place by place, where that can be told."""
+
 
 class Stale(Conflict):
     """Someone else changed the thing since the caller read it."""
@@ -59,9 +64,11 @@ class Stale(Conflict):
 class InvalidInput(SchoolOSError):
     """The caller's data is wrong."""
 
-    def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
-        super().__init__(message, tuple(faults))
+    def __init__(self, message: str, faults: Sequence[Fault] = (), report_url: str | None = None) -> None:
+        super().__init__(message, tuple(faults), report_url)
         self.faults = tuple(faults)
+        self.report_url = report_url
+        """Where the caller gets a copy of the uploaded file with the faults marked in it."""
 
 
 class NotAuthenticated(SchoolOSError):

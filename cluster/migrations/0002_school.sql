@@ -222,6 +222,7 @@ CREATE TABLE mark_sheets (
     approval_policy_id    uuid NOT NULL,
     state                 text NOT NULL DEFAULT 'draft' CHECK (state IN ('draft', 'submitted', 'approved', 'published')),
     steps_done            smallint NOT NULL DEFAULT 0,
+    round                 smallint NOT NULL DEFAULT 1,     -- counts up each time a published sheet is reopened
     published_at          timestamptz,
     version               integer NOT NULL DEFAULT 1,
     PRIMARY KEY (school_id, id),
@@ -296,6 +297,7 @@ CREATE TABLE mark_audit (
     actor_id    uuid,
     reason      text NOT NULL DEFAULT '',
     upload_id   uuid,
+    sheet_version integer NOT NULL,               -- the sheet's version by this change: raised before its marks are written
     at          timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (school_id, id)
 );
@@ -309,17 +311,23 @@ DECLARE
     upload uuid := nullif(current_setting('app.upload_id', true), '')::uuid;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO mark_audit (school_id, sheet_id, student_id, component, new_status, new_value, actor_id, reason, upload_id)
-        SELECT school_id, sheet_id, student_id, component, status, value, app_actor(), why, upload FROM after_rows;
+        INSERT INTO mark_audit (school_id, sheet_id, student_id, component, new_status, new_value, actor_id, reason, upload_id,
+                                sheet_version)
+        SELECT a.school_id, a.sheet_id, a.student_id, a.component, a.status, a.value, app_actor(), why, upload, s.version
+        FROM after_rows a JOIN mark_sheets s ON (s.school_id, s.id) = (a.school_id, a.sheet_id);
     ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO mark_audit (school_id, sheet_id, student_id, component, old_status, old_value, new_status, new_value,
-                                actor_id, reason, upload_id)
-        SELECT a.school_id, a.sheet_id, a.student_id, a.component, b.status, b.value, a.status, a.value, app_actor(), why, upload
+                                actor_id, reason, upload_id, sheet_version)
+        SELECT a.school_id, a.sheet_id, a.student_id, a.component, b.status, b.value, a.status, a.value, app_actor(), why, upload,
+               s.version
         FROM after_rows a JOIN before_rows b USING (school_id, sheet_id, student_id, component)
+             JOIN mark_sheets s ON (s.school_id, s.id) = (a.school_id, a.sheet_id)
         WHERE (a.status, a.value) IS DISTINCT FROM (b.status, b.value);
     ELSE
-        INSERT INTO mark_audit (school_id, sheet_id, student_id, component, old_status, old_value, actor_id, reason, upload_id)
-        SELECT school_id, sheet_id, student_id, component, status, value, app_actor(), why, upload FROM before_rows;
+        INSERT INTO mark_audit (school_id, sheet_id, student_id, component, old_status, old_value, actor_id, reason, upload_id,
+                                sheet_version)
+        SELECT b.school_id, b.sheet_id, b.student_id, b.component, b.status, b.value, app_actor(), why, upload, s.version
+        FROM before_rows b JOIN mark_sheets s ON (s.school_id, s.id) = (b.school_id, b.sheet_id);
     END IF;
     RETURN NULL;
 END $$;

@@ -42,6 +42,8 @@ class ScoresPublished(Payload):
     sheet_id: MarkSheetId
     student_ids: tuple[StudentId, ...]
     """Students with a mark on the sheet."""
+    revision: int = Field(default=1, ge=1)
+    """Counts up each time the sheet was reopened, mended and published again."""
 
 
 class AttendanceMarked(Payload):

@@ -51,6 +51,7 @@ class Problem(Wire):
     detail: str
     errors: tuple[ProblemFault, ...] = ()
     trace_id: str = Field(description="Quote it when you ask for help; it is the answer's `X-Trace-Id` too.")
+    report_url: str | None = Field(None, description="A copy of the uploaded workbook with the errors marked in it.")
 
 
 class PreconditionRequired(SchoolOSError):
@@ -115,7 +116,11 @@ def trace_id() -> str:
 
 
 def answer(
-    kind: _Kind, detail: str, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+    kind: _Kind,
+    detail: str,
+    faults: Sequence[Fault] = (),
+    headers: Mapping[str, str] | None = None,
+    report_url: str | None = None,
 ) -> Response:
     """Return a problem as a response."""
     body = Problem(
@@ -125,6 +130,7 @@ def answer(
         detail=detail,
         errors=tuple(ProblemFault(pointer=fault.where, detail=fault.what, code=fault.code) for fault in faults),
         trace_id=trace_id(),
+        report_url=report_url,
     )
     return Response(body.model_dump_json(by_alias=True), kind.status, headers, MEDIA_TYPE)
 
@@ -140,8 +146,9 @@ def from_error(error: SchoolOSError) -> Response:
     if kind is _INTERNAL:
         log.error("promise_broken", error=type(error).__name__, detail=str(error))
         return internal_error()
-    faults = error.faults if isinstance(error, InvalidInput) else ()
-    return answer(kind, str(error), faults, _headers_of(error))
+    faults = error.faults if isinstance(error, InvalidInput | Conflict) else ()
+    report_url = error.report_url if isinstance(error, InvalidInput) else None
+    return answer(kind, str(error), faults, _headers_of(error), report_url)
 
 
 def _headers_of(error: SchoolOSError) -> dict[str, str]:
