@@ -68,12 +68,15 @@ CREATE TABLE deliveries (
     language             text NOT NULL DEFAULT 'en',
     content              jsonb NOT NULL,          -- what the template needs
     attempts             smallint NOT NULL DEFAULT 0,
+    failures             smallint NOT NULL DEFAULT 0,   -- attempts that used up a retry: not those lost or throttled
     next_attempt_at      timestamptz NOT NULL DEFAULT now(),
     lease_owner          text,
     lease_until          timestamptz,
+    sending_at           timestamptz,             -- when the attempt under way, or the last one, began
     provider             text,
     provider_message_id  text,
     traceparent          text,
+    occurred_at          timestamptz NOT NULL,    -- the event's time: latency counts from here
     created_at           timestamptz NOT NULL DEFAULT now(),
     finished_at          timestamptz,
     PRIMARY KEY (school_id, id),
@@ -81,10 +84,12 @@ CREATE TABLE deliveries (
     FOREIGN KEY (school_id, recipient_id) REFERENCES users (school_id, id),
     FOREIGN KEY (school_id, student_id) REFERENCES students (school_id, id)
 );
-CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE state IN ('queued', 'retry');
+CREATE INDEX deliveries_due ON deliveries (channel, next_attempt_at) WHERE state IN ('queued', 'retry');
 CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state IN ('claimed', 'sending');
 CREATE INDEX deliveries_recipient ON deliveries (school_id, recipient_id, created_at DESC);
 CREATE INDEX deliveries_student ON deliveries (school_id, student_id);
+CREATE INDEX deliveries_newest ON deliveries (school_id, created_at DESC, id DESC);
+CREATE INDEX deliveries_dead ON deliveries (school_id) WHERE state = 'dead';
 CALL tenant_table('deliveries');
 CREATE POLICY dispatch ON deliveries TO schoolos_dispatch USING (true) WITH CHECK (true);
 GRANT SELECT, UPDATE ON deliveries TO schoolos_dispatch;
@@ -97,7 +102,7 @@ CREATE TABLE delivery_attempts (
     worker               text NOT NULL,
     started_at           timestamptz NOT NULL,
     finished_at          timestamptz,
-    outcome              text NOT NULL,           -- sent, rejected, failed, timed_out, lost
+    outcome              text NOT NULL,           -- sent, rejected, failed, timed_out, throttled, lost
     provider             text,
     provider_message_id  text,
     detail               text NOT NULL DEFAULT '',

@@ -1,0 +1,183 @@
+"""SQL of the delivery state machine: every statement moves a whole batch, across schools."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from core.ids import DeliveryId
+from core.notifications.lifecycle import MAX_ATTEMPTS, uses_a_retry
+from core.notifications.model import Attempt, Channel, Delivery, Outcome
+from core.ports import Row, Transaction
+
+# Each channel takes as many as it has room for, so that a slow one can't fill the batch.
+# $1 channels, $2 their room, $3 now, $4 worker, $5 end of the lease.
+_CLAIM_DUE = """
+WITH due AS (
+    SELECT d.school_id, d.id
+    FROM unnest($1::text[], $2::int[]) AS want (channel, room)
+    CROSS JOIN LATERAL (
+        SELECT school_id, id FROM deliveries
+        WHERE channel = want.channel AND state IN ('queued', 'retry') AND next_attempt_at <= $3
+        ORDER BY next_attempt_at
+        LIMIT want.room
+        FOR UPDATE SKIP LOCKED
+    ) d
+)
+UPDATE deliveries d SET state = 'claimed', lease_owner = $4, lease_until = $5
+FROM due WHERE d.school_id = due.school_id AND d.id = due.id
+RETURNING d.school_id, d.id, d.event_type, d.recipient_id, d.student_id, d.channel, d.address, d.language, d.content,
+          d.attempts, d.failures, d.traceparent, d.created_at, d.occurred_at
+"""
+
+# Written before the request, so that a dead worker leaves a trace of what may have left. Only what is still this
+# worker's own since it was claimed is sent.
+# $1 schools, $2 deliveries, $3 attempts before, $4 worker, $5 now, $6 end of the lease.
+_MARK_SENDING = """
+UPDATE deliveries d
+SET state = 'sending', attempts = d.attempts + 1, sending_at = $5, lease_until = $6
+FROM unnest($1::uuid[], $2::uuid[], $3::smallint[]) AS own (school_id, id, attempts)
+WHERE d.school_id = own.school_id AND d.id = own.id AND d.state = 'claimed' AND d.lease_owner = $4
+  AND d.attempts = own.attempts
+RETURNING d.id
+"""
+
+# State, log and bell in one statement. A verdict counts only while the delivery is still this worker's and still at
+# this attempt; one that comes too late changes nothing: its attempt is in the log as lost.
+# The bell has no request, so its attempt begins here. $1 worker, $2.. the columns of `said`.
+_RECORD = """
+WITH said AS (
+    SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
+                         $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::boolean[],
+                         $15::text[], $16::text[])
+         AS said (school_id, id, number, state, outcome, reason, next_attempt_at, started_at, finished_at, provider,
+                  provider_message_id, detail, uses_a_retry, title, body)
+), counted AS (
+    UPDATE deliveries d
+    SET state = said.state, reason = said.reason, attempts = said.number,
+        failures = d.failures + said.uses_a_retry::int,
+        next_attempt_at = coalesce(said.next_attempt_at, d.next_attempt_at),
+        lease_owner = NULL, lease_until = NULL, sending_at = said.started_at, provider = said.provider,
+        provider_message_id = said.provider_message_id,
+        finished_at = CASE WHEN said.state <> 'retry' THEN said.finished_at END
+    FROM said
+    WHERE d.school_id = said.school_id AND d.id = said.id AND d.lease_owner = $1
+      AND (d.state, d.attempts) IN (('sending', said.number), ('claimed', said.number - 1))
+    RETURNING d.recipient_id, d.event_type, d.student_id, said.*
+), belled AS (
+    INSERT INTO notifications (school_id, id, user_id, delivery_id, event_type, student_id, title, body, created_at)
+    SELECT school_id, gen_random_uuid(), recipient_id, id, event_type, student_id, title, body, finished_at
+    FROM counted WHERE title IS NOT NULL AND state = 'sent'
+    ON CONFLICT (school_id, delivery_id) DO NOTHING
+), logged AS (
+    INSERT INTO delivery_attempts (school_id, delivery_id, number, worker, started_at, finished_at, outcome, provider,
+                                   provider_message_id, detail)
+    SELECT school_id, id, number, $1, started_at, finished_at, outcome, provider, provider_message_id, detail
+    FROM counted
+    ON CONFLICT (school_id, delivery_id, number) DO NOTHING
+)
+SELECT id FROM counted
+"""
+
+# What was under way at a worker that is gone is in doubt: it goes out again, with the same key.
+# $1 now, $2 how many at most, $3 attempts past which it is given up.
+_RELEASE_EXPIRED = """
+WITH expired AS (
+    SELECT school_id, id, state AS was, lease_owner AS worker FROM deliveries
+    WHERE state IN ('claimed', 'sending') AND lease_until < $1
+    ORDER BY lease_until LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), released AS (
+    UPDATE deliveries d
+    SET state = CASE WHEN d.attempts >= $3 THEN 'dead' ELSE 'retry' END,
+        reason = CASE WHEN d.attempts >= $3 THEN 'gave_up' END,
+        finished_at = CASE WHEN d.attempts >= $3 THEN $1 END,
+        next_attempt_at = $1, lease_owner = NULL, lease_until = NULL
+    FROM expired e WHERE d.school_id = e.school_id AND d.id = e.id
+    RETURNING d.school_id, d.id, d.attempts, d.sending_at, e.was, e.worker
+), logged AS (
+    INSERT INTO delivery_attempts (school_id, delivery_id, number, worker, started_at, finished_at, outcome)
+    SELECT school_id, id, attempts, worker, sending_at, $1, 'lost' FROM released WHERE was = 'sending'
+    ON CONFLICT (school_id, delivery_id, number) DO NOTHING
+)
+SELECT count(*) FILTER (WHERE was = 'claimed') AS unsent, count(*) FILTER (WHERE was = 'sending') AS in_doubt
+FROM released
+"""
+
+# At a drain: what was claimed and not sent goes back at once.
+_GIVE_BACK = """
+UPDATE deliveries
+SET state = CASE WHEN attempts = 0 THEN 'queued' ELSE 'retry' END, lease_owner = NULL, lease_until = NULL
+WHERE state = 'claimed' AND lease_owner = $1
+"""
+
+_GAUGES = """
+SELECT (SELECT count(*) FROM deliveries WHERE state IN ('queued', 'retry') AND next_attempt_at <= $1) AS due,
+       (SELECT count(*) FROM deliveries WHERE state = 'dead') AS dead_deliveries,
+       (SELECT count(*) FROM dead_events) AS dead_events
+"""
+
+
+async def claim_due(
+    tx: Transaction, room: Mapping[Channel, int], *, worker: str, now: datetime, lease: timedelta
+) -> list[Delivery]:
+    """Take due deliveries under a lease, of each channel as many as it has room for."""
+    rows = await tx.fetch(_CLAIM_DUE, list(room), list(room.values()), now, worker, now + lease)
+    return [_delivery(row) for row in rows]
+
+
+async def mark_sending(
+    tx: Transaction, deliveries: Sequence[Delivery], *, worker: str, now: datetime, lease: timedelta
+) -> set[DeliveryId]:
+    """Note that requests go out now, and renew their leases; return those that are still the worker's own."""
+    schools, ids, before = zip(*((each.school_id, each.id, each.attempts) for each in deliveries), strict=True)
+    rows = await tx.fetch(_MARK_SENDING, schools, ids, before, worker, now, now + lease)
+    return {row["id"] for row in rows}
+
+
+async def record(tx: Transaction, attempts: Sequence[Attempt], *, worker: str) -> set[DeliveryId]:
+    """Write the verdicts of attempts, their log and the bell's entries; return those that counted."""
+    columns = zip(*(_said(each) for each in attempts), strict=True)
+    rows = await tx.fetch(_RECORD, worker, *(list(column) for column in columns))
+    return {row["id"] for row in rows}
+
+
+async def release_expired(tx: Transaction, *, now: datetime, limit: int = 1000) -> tuple[int, int]:
+    """Make deliveries due again whose worker is gone; return how many were unsent and how many are in doubt."""
+    row = await tx.fetchrow(_RELEASE_EXPIRED, now, limit, MAX_ATTEMPTS)
+    return (row["unsent"], row["in_doubt"]) if row else (0, 0)
+
+
+async def give_back(tx: Transaction, *, worker: str) -> int:
+    """Release what a worker claimed and has not begun to send; return how many."""
+    return await tx.execute(_GIVE_BACK, worker)
+
+
+async def gauges(tx: Transaction, now: datetime) -> Mapping[str, int]:
+    """Return how many deliveries are due, and how many deliveries and events are dead."""
+    row = await tx.fetchrow(_GAUGES, now)
+    return dict(row) if row else {}
+
+
+def _delivery(row: Row) -> Delivery:
+    return Delivery(**{**row, "channel": Channel(row["channel"])})
+
+
+def _said(attempt: Attempt) -> tuple[Any, ...]:
+    delivery, text = attempt.delivery, attempt.text if attempt.outcome is Outcome.SENT else None
+    ids: tuple[UUID, UUID, int] = (delivery.school_id, delivery.id, delivery.number)
+    return (
+        *ids,
+        attempt.state,
+        attempt.outcome,
+        attempt.reason,
+        attempt.next_attempt_at,
+        attempt.started_at,
+        attempt.finished_at,
+        attempt.provider,
+        attempt.message_id,
+        attempt.detail,
+        uses_a_retry(attempt.outcome),
+        text.title if text else None,
+        text.body if text else None,
+    )

@@ -1,0 +1,49 @@
+"""The handler of events: what happened becomes one delivery for each recipient, student and channel."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from core.clock import Clock
+from core.events.envelope import Event
+from core.events.outbox import claim_handling
+from core.events.types import payload_of
+from core.notifications import fanout_store
+from core.notifications.announcement import announcement_of
+from core.notifications.model import Channel
+from core.ports import Database
+from core.telemetry import current_traceparent, get_logger, span
+
+log = get_logger("notifications")
+
+
+class FanOut:
+    """Turns events into deliveries, in the school's own scope, each event once."""
+
+    def __init__(
+        self, db: Database, clock: Clock, channels: frozenset[Channel], wake: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take the channels that have a provider, and whom to tell that deliveries are due."""
+        self._db = db
+        self._clock = clock
+        self._channels = channels
+        self._wake = wake
+
+    async def __call__(self, event: Event) -> None:
+        """Write an event's deliveries, once. Raises ``InvalidInput`` for an event that can't be understood."""
+        announcement = announcement_of(payload_of(event))
+        name = "handle-" + event.type.replace(".", "-")  # P4-03: handle-scores-published
+        with span(
+            name, event.traceparent, event_id=str(event.id), student_count=len(announcement.students)
+        ) as under_way:
+            # The providers' calls hang under this span, so that the trace's chain is whole (P4-05).
+            traced = replace(event, traceparent=current_traceparent() or event.traceparent)
+            async with self._db.tenant(event.school_id) as tx:
+                if not await claim_handling(tx, event.id):
+                    log.info("event_handled_before", event_id=str(event.id), event_type=event.type)
+                    return
+                queued, skipped = await fanout_store.fan_out(
+                    tx, traced, announcement, self._channels, self._clock.now()
+                )
+            under_way.set_attributes({"queued": queued, "skipped": skipped})
+        log.info("event_fanned_out", event_id=str(event.id), event_type=event.type, queued=queued, skipped=skipped)
+        self._wake()

@@ -1,0 +1,133 @@
+"""What a message on its way is: its channel, its state, what is sent and what the provider answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from core.ids import DeliveryId, SchoolId, StudentId, UserId
+
+
+class Channel(StrEnum):
+    """A way to reach a person. ``push`` is the bell inside the portals."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    PUSH = "push"
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    """A worker holds it under a lease; nothing has left yet."""
+    SENDING = "sending"
+    """The request may be at the provider; after the lease it is in doubt and is sent again with the same key."""
+    SENT = "sent"
+    RETRY = "retry"
+    SKIPPED = "skipped"
+    DEAD = "dead"
+
+
+class Outcome(StrEnum):
+    """How one attempt ended."""
+
+    SENT = "sent"
+    REJECTED = "rejected"
+    """The provider will never take this message."""
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    THROTTLED = "throttled"
+    """The provider asked to come back later; costs no retry."""
+    LOST = "lost"
+    """The worker died or stalled, so that what happened is not known; costs no retry."""
+
+
+class Reason(StrEnum):
+    """Why a delivery was skipped or is dead: a stable word, told in words by ``explanation``."""
+
+    OPTED_OUT = "opted_out"
+    NO_CONSENT = "no_consent"
+    NO_ADDRESS = "no_address"
+    INACTIVE = "inactive"
+    NO_PROVIDER = "no_provider"
+    REJECTED = "provider_rejected"
+    UNAVAILABLE = "provider_unavailable"
+    TIMED_OUT = "provider_timed_out"
+    UNRENDERABLE = "unrenderable"
+    GAVE_UP = "gave_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A claimed delivery with all that sending needs."""
+
+    school_id: SchoolId
+    id: DeliveryId
+    event_type: str
+    recipient_id: UserId
+    student_id: StudentId
+    channel: Channel
+    address: str | None
+    language: str
+    content: Mapping[str, Any]
+    attempts: int
+    """Attempts begun before this claim."""
+    failures: int
+    """How many of them used up a retry."""
+    traceparent: str | None
+    created_at: datetime
+    occurred_at: datetime
+    """When the event happened: latency counts from here."""
+
+    @property
+    def number(self) -> int:
+        """The number of the attempt that comes next, from 1."""
+        return self.attempts + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A rendered message; an SMS has no title."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """What a provider is asked to deliver."""
+
+    key: DeliveryId
+    """The idempotency key: the same for every attempt of one delivery."""
+    address: str
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider took the message."""
+
+    message_id: str
+    detail: str = ""
+    """What the provider said, without personal data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt with its verdict: one row of the log and the delivery's next state."""
+
+    delivery: Delivery
+    provider: str
+    outcome: Outcome
+    state: State
+    started_at: datetime
+    finished_at: datetime
+    reason: Reason | None = None
+    next_attempt_at: datetime | None = None
+    message_id: str | None = None
+    detail: str = ""
+    text: Text | None = None
+    """The text for the bell, which is written with the verdict."""
