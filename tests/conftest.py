@@ -49,6 +49,16 @@ async def database_url(postgres_server: str, migrated_template: str) -> AsyncIte
     await connection.close()
 
 
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis server of this test run alone; its address. Tests keep apart by prefixes of their keys."""
+    from cluster.embedded.redis import EmbeddedRedis
+
+    server = EmbeddedRedis(tmp_path_factory.mktemp("redis"), durable=False, near_port=24_379)
+    yield server.start()
+    server.stop()
+
+
 def address_of(server: str, database: str) -> str:
     """Return the address of another database on the same server."""
     return server.rsplit("/", 1)[0] + f"/{database}"
