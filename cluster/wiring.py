@@ -11,6 +11,7 @@ from core.adapters.postgres import PostgresDatabase
 from core.adapters.s3_store import S3ObjectStore
 from core.clock import Clock, SystemClock
 from core.errors import InvalidInput
+from core.school.records.service import Records
 from deployments.app import AppOptions
 from deployments.services import Services
 
@@ -75,6 +76,7 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
         yield Services(
             tokens=make_tokens(settings, clock),
             probes={"database": db.ping, "objects": objects.ping},
+            records=Records.over(db, clock),
             signed_files=objects if isinstance(objects, LocalObjectStore) else None,
         )
 

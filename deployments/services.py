@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from core.access.tokens import TokenVerifier
 from core.ports import SignedFiles
+from core.school.records.service import Records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,8 @@ class Services:
     tokens: TokenVerifier
     probes: Mapping[str, Callable[[], Awaitable[None]]]
     """What ``/readyz`` asks, by name; each raises where its dependency does not answer."""
+
+    records: Records
 
     signed_files: SignedFiles | None = None
     """The local object store, whose links lead back here; None where files lie in S3."""

@@ -1,5 +1,9 @@
 -- The school's records. Every key begins with the school, so that a reference can never leave it.
 
+-- A name as it is searched: lower case, without accents. The hooked letters of Hausa don't decompose, so they are named.
+CREATE FUNCTION folded(name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN translate(lower(regexp_replace(normalize(name, NFD), '[\u0300-\u036f]', '', 'g')), 'ɓɗƙƴƁƊƘƳ', 'bdkybdky');
+
 CREATE TABLE academic_sessions (
     school_id   uuid NOT NULL REFERENCES schools (id),
     id          uuid NOT NULL,

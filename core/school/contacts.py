@@ -34,7 +34,7 @@ def e164(phone: str, region: str = DEFAULT_REGION) -> str:
 def email_address(email: str) -> str:
     """Return an email address in its normal form. Raises ``ValueError``.
 
-    Whether the domain takes mail is found out by writing to it. Reserved test domains are allowed, for the demo's people.
+    Whether the domain takes mail is found out by writing to it. Reserved test domains are allowed, for demo people.
     """
     try:
         return validate_email(email, check_deliverability=False, test_environment=True).normalized

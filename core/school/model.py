@@ -20,6 +20,7 @@ from core.ids import (
     SubjectId,
     TeachingLoadId,
     TermId,
+    UserId,
 )
 
 
@@ -107,7 +108,7 @@ class AcademicSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """One of the three terms of a session. Nothing of a closed term changes any more."""
+    """One of the three terms of a session. A closed one stays as it is."""
 
     id: TermId
     session_id: SessionId
@@ -197,6 +198,8 @@ class Guardian:
     email: str | None
     channel_order: tuple[Channel, ...]
     version: int
+    consented: tuple[Channel, ...] = ()
+    """Channels whose newest consent allows them."""
     contact_hidden: bool = False
     """True where phone and email are left out because the reader may not see them."""
 
@@ -220,6 +223,8 @@ class Consent:
     channel: Channel
     granted: bool
     source: str
+    """'form', 'portal' or 'import'."""
+    recorded_by: UserId | None
     recorded_at: datetime
 
 
