@@ -8,9 +8,11 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from deployments import access, files, jobs, marks, notifications
 from deployments.ground import health, metrics
 from deployments.ground.document import describe
 from deployments.ground.headers import SecurityHeaders
+from deployments.ground.idempotency import KeepAnswers, Replayed, replay
 from deployments.ground.limits import BodyLimit, RateLimiter
 from deployments.ground.observe import Observe
 from deployments.ground.problem import install_problems
@@ -19,6 +21,19 @@ from deployments.services import OpenServices
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     metrics.router,
+    school.router,
+    school_structure.router,
+    school_people.router,
+    school_links.router,
+    school_loads.router,
+    school_policies.router,
+    marks.router,
+    notifications.router,
+    access.auth,
+    access.users,
+    access.platform,
+    jobs.router,
+    files.router,
 )
 """Every room's routes."""
 
@@ -56,6 +71,7 @@ def build_app(open_services: OpenServices, *, options: AppOptions) -> FastAPI:
     app.state.options = options
     app.state.rate_limiter = RateLimiter(options.rate_per_s, options.burst)
     install_problems(app)
+    app.add_exception_handler(Replayed, replay)
     for router in ROUTERS:
         app.include_router(router)
     describe(app)
@@ -77,4 +93,5 @@ def _middleware(options: AppOptions) -> list[Middleware]:
         Middleware(SecurityHeaders),
         *([cors] if options.cors_origins else []),
         Middleware(BodyLimit, upload_max_bytes=options.upload_max_bytes),
+        Middleware(KeepAnswers),
     ]

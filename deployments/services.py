@@ -8,7 +8,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from core.access.tokens import TokenVerifier
+from core.access.use_cases import AccessUseCases
+from core.jobs.service import Jobs
+from core.notifications.service import Notifications
 from core.ports import SignedFiles
+from core.school.founding import Founding
+from core.school.marks.service import MarkUseCases
 from core.school.records.service import Records
 
 
@@ -20,7 +25,12 @@ class Services:
     probes: Mapping[str, Callable[[], Awaitable[None]]]
     """What ``/readyz`` asks, by name; each raises where its dependency does not answer."""
 
+    access: AccessUseCases
+    founding: Founding
+    jobs: Jobs
     records: Records
+    marks: MarkUseCases
+    notifications: Notifications
 
     signed_files: SignedFiles | None = None
     """The local object store, whose links lead back here; None where files lie in S3."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
 from core.access.principal import Role
 from core.ids import ClassArmId, MarkSheetId, MarkUploadId, SchoolId, StaffId, StudentId, SubjectId, TermId, UserId
@@ -122,7 +123,7 @@ class SheetHead:
 class ListedSheet:
     """One line of the list of mark sheets: a teaching load in a term, and its sheet where one is open."""
 
-    load_id: str
+    load_id: UUID
     sort_key: int
     """Newest term first."""
     level_rank: int
