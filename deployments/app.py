@@ -8,7 +8,19 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from deployments import access, files, jobs, marks, notifications
+from deployments import (
+    access,
+    files,
+    jobs,
+    marks,
+    notifications,
+    school,
+    school_links,
+    school_loads,
+    school_people,
+    school_policies,
+    school_structure,
+)
 from deployments.ground import health, metrics
 from deployments.ground.document import describe
 from deployments.ground.headers import SecurityHeaders

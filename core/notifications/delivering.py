@@ -93,12 +93,15 @@ class DeliveryLoop:
         return sum(lane.under_way for lane in self._providers.values())
 
     async def gauges(self) -> dict[str, float]:
-        """Return what is due, under way and dead."""
+        """Return what is due, under way and dead. Raises what ended a part of the loop, where one has ended."""
+        for task in (*self._intake, *self._sending, *([self._recording] if self._recording else [])):
+            if task.done():
+                task.result()
         async with self._db.dispatch() as tx:
-            counts = await delivery_store.gauges(tx, self._clock.now())
-        dead = counts["dead_deliveries"] + counts["dead_events"]
+            due = await delivery_store.count_due(tx, self._clock.now())
+            dead = await delivery_store.count_dead(tx)
         DEAD_LETTERS.set(dead)
-        return {"due": counts["due"], "under_way": self.under_way, "dead": dead}
+        return {"due": due, "under_way": self.under_way, "dead": dead}
 
     async def _claim_loop(self) -> None:
         while True:

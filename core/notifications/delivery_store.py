@@ -111,10 +111,10 @@ SET state = CASE WHEN attempts = 0 THEN 'queued' ELSE 'retry' END, lease_owner =
 WHERE state = 'claimed' AND lease_owner = $1
 """
 
-_GAUGES = """
-SELECT (SELECT count(*) FROM deliveries WHERE state IN ('queued', 'retry') AND next_attempt_at <= $1) AS due,
-       (SELECT count(*) FROM deliveries WHERE state = 'dead') AS dead_deliveries,
-       (SELECT count(*) FROM dead_events) AS dead_events
+_DUE = "SELECT count(*) FROM deliveries WHERE state IN ('queued', 'retry') AND next_attempt_at <= $1"
+
+_DEAD = """
+SELECT (SELECT count(*) FROM deliveries WHERE state = 'dead') + (SELECT count(*) FROM dead_events)
 """
 
 
@@ -153,10 +153,14 @@ async def give_back(tx: Transaction, *, worker: str) -> int:
     return await tx.execute(_GIVE_BACK, worker)
 
 
-async def gauges(tx: Transaction, now: datetime) -> Mapping[str, int]:
-    """Return how many deliveries are due, and how many deliveries and events are dead."""
-    row = await tx.fetchrow(_GAUGES, now)
-    return dict(row) if row else {}
+async def count_due(tx: Transaction, now: datetime) -> int:
+    """Return how many deliveries are due and nobody's."""
+    return int(await tx.fetchval(_DUE, now))
+
+
+async def count_dead(tx: Transaction) -> int:
+    """Return how many deliveries and events are dead."""
+    return int(await tx.fetchval(_DEAD))
 
 
 def _delivery(row: Row) -> Delivery:

@@ -57,7 +57,8 @@ class Try:
 
     def sent(self, receipt: Receipt, now: datetime) -> Attempt:
         """Return the attempt that succeeded."""
-        return replace(self._ended(Outcome.SENT, State.SENT, now), message_id=receipt.message_id, detail=receipt.detail)
+        attempt = self._ended(Outcome.SENT, State.SENT, now, receipt.detail)
+        return replace(attempt, message_id=_printable(receipt.message_id))
 
     def failed(self, error: SchoolOSError | TimeoutError, policy: RetryPolicy, now: datetime) -> Attempt:
         """Return the attempt that failed, with when to try again or why not to."""
@@ -88,8 +89,13 @@ class Try:
             state=state,
             started_at=self.started_at,
             finished_at=now,
-            detail=detail[:500],
+            detail=_printable(detail),
         )
+
+
+def _printable(said: str) -> str:
+    # A provider's words go to the log: bounded, and without what a database refuses.
+    return "".join(char for char in said if char.isprintable())[:500]
 
 
 def _outcome(error: Exception) -> Outcome:
