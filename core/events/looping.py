@@ -41,7 +41,7 @@ class Stoppable:
                 await step()
                 pause = _FIRST_PAUSE
             except SchoolOSError as error:
-                _log.warning("loop_interrupted", name=self._name, error=error.message)
+                _log.warning("loop_interrupted", loop=self._name, error=error.message)
                 await self.pause(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
