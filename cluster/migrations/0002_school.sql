@@ -415,9 +415,12 @@ CREATE TABLE fee_reminder_runs (
 CREATE TABLE imports (
     school_id    uuid NOT NULL REFERENCES schools (id),
     id           uuid NOT NULL,
+    state        text NOT NULL CHECK (state IN ('checked', 'refused', 'applied', 'undone')),   -- checked = a dry run
+    file_name    text NOT NULL,
     file_key     text NOT NULL,
     file_sha256  bytea NOT NULL,
     counts       jsonb NOT NULL,
+    report       jsonb NOT NULL,
     imported_by  uuid,
     imported_at  timestamptz NOT NULL DEFAULT now(),
     undone_by    uuid,

@@ -32,9 +32,11 @@ class Refused:
     code: str
     """``formula`` or ``error_value``."""
     what: str
+    shown: str = ""
+    """What the spreadsheet program showed there last, for giving the file back; never taken for data."""
 
 
-_FORMULA = Refused("formula", "a formula; paste it as a value (copy, then paste special: values)")
+_VALUE_TAG = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}v"
 
 Value = str | int | float | bool | datetime | date | time | timedelta | Refused | None
 """What a cell holds. None and blank text are nothing."""
@@ -154,8 +156,8 @@ class _CellParser(WorkSheetParser):
 
     def parse_formula(self, element: Any) -> Refused:
         """Return the refusal of a formula."""
-        del element
-        return _FORMULA
+        shown = (element.findtext(_VALUE_TAG) or "")[:1_000]
+        return Refused("formula", "a formula; paste it as a value (copy, then paste special: values)", shown)
 
     def _leave(self, *_: Any, **__: Any) -> None:
         """Skip what is no cell."""
