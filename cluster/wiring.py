@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
 from actors.notifier import Notifier
 from actors.pool_spec import Backlog, BacklogFactory, PoolSpec, Worker, WorkerFactory
+from actors.relay import RELAY_POOL, RelayWorker
 from cluster.settings import Settings
 from cluster.version import version
 from core.access.oidc import OidcTokens
@@ -17,13 +19,17 @@ from core.adapters.africas_talking import AfricasTalkingSms
 from core.adapters.jwks import HttpJwks
 from core.adapters.local_store import LocalObjectStore
 from core.adapters.postgres import PostgresDatabase
+from core.adapters.postgres_signal import PostgresSignal
 from core.adapters.redis_stream import RedisEventStream
 from core.adapters.s3_store import S3ObjectStore
 from core.adapters.smtp import SmtpMail
+from core.adapters.telemetry import TelemetryOptions, start_telemetry
 from core.clock import Clock, SystemClock
 from core.errors import InvalidInput
 from core.events.consumer import ConsumerPolicy, EventConsumer
 from core.events.dead_letters import DeadLetters
+from core.events.outbox import WAKE_CHANNEL
+from core.events.relay import Relay
 from core.jobs.service import Jobs
 from core.notifications.backlog import Backlog as NotifierBacklog
 from core.notifications.delivering import DeliveryLoop
@@ -35,19 +41,25 @@ from core.notifications.ports import MessageSender
 from core.notifications.service import Notifications
 from core.ports import Database
 from core.school.founding import Founding
+from core.school.importing.service import Imports
 from core.school.marks.service import MarkUseCases
 from core.school.records.service import Records
 from deployments.app import AppOptions
 from deployments.services import Services
 
 
+def begin_telemetry(settings: Settings, role: str) -> None:
+    """Set up logs, traces and figures of this process; ``role`` says what it is."""
+    telemetry = settings.telemetry
+    options = TelemetryOptions(telemetry.otlp_endpoint, telemetry.sample_ratio, telemetry.log_level)
+    start_telemetry("schoolos", options, role=role)
+
+
 @asynccontextmanager
 async def open_database(settings: Settings, *, application_name: str) -> AsyncIterator[PostgresDatabase]:
     """Open the database; its connections are made at first use."""
-    if settings.database.url is None:
-        raise InvalidInput("SCHOOLOS_DATABASE_URL is not set and no embedded database runs; start with `schoolos up`")
     database = PostgresDatabase(
-        settings.database.url.get_secret_value(),
+        _database_url(settings),
         application_name=application_name,
         pool_max=settings.database.pool_max,
     )
@@ -55,6 +67,12 @@ async def open_database(settings: Settings, *, application_name: str) -> AsyncIt
         yield database
     finally:
         await database.close()
+
+
+def _database_url(settings: Settings) -> str:
+    if settings.database.url is None:
+        raise InvalidInput("SCHOOLOS_DATABASE_URL is not set and no embedded database runs; start with `schoolos up`")
+    return settings.database.url.get_secret_value()
 
 
 @asynccontextmanager
@@ -117,6 +135,7 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
             founding=Founding(db, clock, access.invitations),
             jobs=Jobs(db, clock),
             records=Records.over(db, clock),
+            imports=Imports(db, clock, objects),
             marks=MarkUseCases.over(db, objects, clock),
             notifications=Notifications.over(db, clock),
             signed_files=objects if isinstance(objects, LocalObjectStore) else None,
@@ -148,6 +167,28 @@ async def open_stream(settings: Settings, *, client_name: str) -> AsyncIterator[
         yield stream
     finally:
         await stream.close()
+
+
+@asynccontextmanager
+async def open_relay(settings: Settings, name: str) -> AsyncIterator[Worker]:
+    """Open one outbox relay in the process that will run it."""
+    begin_telemetry(settings, name)
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(settings, application_name=f"schoolos {name}"))
+        stream = await stack.enter_async_context(open_stream(settings, client_name=f"schoolos {name}"))
+        signal = PostgresSignal(_database_url(settings), WAKE_CHANNEL, application_name=f"schoolos {name} listener")
+        stack.push_async_callback(signal.close)
+        yield RelayWorker(Relay(db, stream, signal))
+
+
+def relay_factory(settings: Settings) -> WorkerFactory:
+    """Return the picklable factory of outbox relays; their pool's backlog is ``actors.relay.no_backlog``."""
+    return partial(open_relay, settings)
+
+
+def relay_pool(settings: Settings) -> PoolSpec:
+    """Return how the relay's pool is watched: always one relay."""
+    return replace(RELAY_POOL, namespace=settings.ray.namespace)
 
 
 @asynccontextmanager
@@ -186,6 +227,7 @@ async def open_senders(settings: Settings) -> AsyncIterator[dict[Channel, Messag
 @asynccontextmanager
 async def open_notifier(settings: Settings, name: str) -> AsyncIterator[Worker]:
     """Open one notifier in the process that will run it. ``name`` stays with its place in the pool."""
+    begin_telemetry(settings, name)
     notifier, clock = settings.notifier, SystemClock()
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name=f"schoolos {name}"))
@@ -211,7 +253,8 @@ async def open_notifier(settings: Settings, name: str) -> AsyncIterator[Worker]:
 
 @asynccontextmanager
 async def open_notifier_backlog(settings: Settings) -> AsyncIterator[Backlog]:
-    """Open what the notifier pool is sized by."""
+    """Open what the notifier pool is sized by, in its supervisor's process."""
+    begin_telemetry(settings, "notifier-supervisor")
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name="schoolos notifier backlog"))
         stream = await stack.enter_async_context(open_stream(settings, client_name="schoolos notifier backlog"))

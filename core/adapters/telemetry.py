@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from prometheus_client import multiprocess
+from structlog.typing import EventDict
 
 from core.adapters.redaction import describe_exception, redact
 
@@ -62,7 +63,7 @@ def stop_telemetry() -> None:
 def _start_logs(level: str, service: str, role: str) -> None:
     bound = {"service": service, "role": role} if role else {"service": service}
 
-    def add_process(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    def add_process(_: Any, __: str, event: EventDict) -> EventDict:
         return {**event, **bound, "pid": os.getpid()}
 
     structlog.configure(
@@ -76,12 +77,12 @@ def _start_logs(level: str, service: str, role: str) -> None:
             structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the stream of the moment: it may be replaced
         cache_logger_on_first_use=False,  # loggers are made at import, before this runs
     )
 
 
-def add_trace_id(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def add_trace_id(_: Any, __: str, event: EventDict) -> EventDict:
     """Add the ids of the span under way to a log line."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
