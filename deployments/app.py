@@ -39,6 +39,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     school_links.router,
     school_loads.router,
     school_policies.router,
+    imports.router,
     marks.router,
     notifications.router,
     access.auth,

@@ -215,6 +215,17 @@ class Guardianship:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """A student as the guardian knows it: who, how they belong together, and the present class."""
+
+    student: Student
+    relationship: str
+    receives_messages: bool
+    class_arm_id: ClassArmId | None
+    class_arm_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """That a guardian allowed or refused a channel. The newest of a channel counts."""
 

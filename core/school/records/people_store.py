@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from core.access.principal import Principal, Role
-from core.ids import GuardianId, SessionId, StaffId, StudentId
+from core.ids import ClassArmId, GuardianId, SessionId, StaffId, StudentId
 from core.ports import Row, Transaction
-from core.school.model import Channel, Gender, Guardian, Language, Staff, Student
+from core.school.model import Channel, Child, Gender, Guardian, Language, Staff, Student
 from core.school.records.table import SortKey, Table, Where, where
 
 _BY_NAME = (
@@ -124,6 +124,32 @@ async def own_students(tx: Transaction, principal: Principal) -> list[StudentId]
         principal.student_id,
     )
     return [StudentId(row["student_id"]) for row in rows]
+
+
+async def children(tx: Transaction, guardian_id: GuardianId, session_id: SessionId | None) -> Sequence[Child]:
+    """Return the students a guardian stands for, by name, each with the arm of the session."""
+    rows = await tx.fetch(
+        """
+        SELECT r.*, g.relationship, g.receives_messages, a.id AS class_arm_id, l.name || ' ' || a.name AS class_arm_name
+        FROM guardianships g JOIN students r ON r.id = g.student_id
+        LEFT JOIN enrolments e ON e.student_id = r.id AND e.session_id = $2
+        LEFT JOIN class_arms a ON a.id = e.class_arm_id
+        LEFT JOIN levels l ON l.id = a.level_id
+        WHERE g.guardian_id = $1 ORDER BY r.family_name, r.given_names, r.id
+        """,
+        guardian_id,
+        session_id,
+    )
+    return [
+        Child(
+            student=_student(row),
+            relationship=row["relationship"],
+            receives_messages=row["receives_messages"],
+            class_arm_id=ClassArmId(row["class_arm_id"]) if row["class_arm_id"] else None,
+            class_arm_name=row["class_arm_name"],
+        )
+        for row in rows
+    ]
 
 
 async def contacts_in_charge(

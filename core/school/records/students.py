@@ -12,7 +12,7 @@ from core.ports import Transaction
 from core.school import account_store
 from core.school.accounts import Owner, open_accounts, student_account
 from core.school.contacts import tidy
-from core.school.model import Student, display_name
+from core.school.model import Child, Student, display_name
 from core.school.records import calendar_store, people_store
 from core.school.records.family import Family
 from core.school.records.table import Values, Where, where
@@ -24,6 +24,15 @@ class Students(Family[Student]):
 
     table = people_store.STUDENTS
     readers = (Scope.RECORDS_READ, Scope.OWN_READ)
+
+    async def children(self, principal: Principal) -> Sequence[Child]:
+        """Return the children of the guardian who asks; none for anyone else."""
+        principal.require(Scope.OWN_READ)
+        if principal.guardian_id is None:
+            return []
+        async with self._db.tenant(principal.school, read_only=True) as tx:
+            session = await calendar_store.present_session(tx, self._clock.now())
+            return await people_store.children(tx, principal.guardian_id, session)
 
     @override
     async def _own(self, tx: Transaction, principal: Principal) -> Sequence[Where]:
