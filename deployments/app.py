@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from deployments import (
     access,
     files,
+    imports,
     jobs,
     marks,
     notifications,

@@ -13,6 +13,7 @@ from core.jobs.service import Jobs
 from core.notifications.service import Notifications
 from core.ports import SignedFiles
 from core.school.founding import Founding
+from core.school.importing.service import Imports
 from core.school.marks.service import MarkUseCases
 from core.school.records.service import Records
 
@@ -29,6 +30,7 @@ class Services:
     founding: Founding
     jobs: Jobs
     records: Records
+    imports: Imports
     marks: MarkUseCases
     notifications: Notifications
 

@@ -7,8 +7,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import asyncpg
+from asyncpg.exceptions._base import DataError as UnfitArgument  # the public DataError is the server's alone
 
-from core.errors import Broken, Conflict, Unavailable
+from core.errors import Broken, Conflict, InvalidInput, Unavailable
 from core.ids import SchoolId, UserId
 from core.ports import Row, Transaction
 
@@ -113,6 +114,8 @@ class PostgresDatabase:
                         actor,
                     )
                 yield AsyncpgTransaction(connection)
+        except (asyncpg.DataError, UnfitArgument) as error:
+            raise InvalidInput("a value is too large, or holds a character that can't be kept (such as NUL)") from error
         except _UNREACHABLE as error:
             raise Unavailable("the database does not answer; try again shortly", 5.0) from error
         except asyncpg.UniqueViolationError as error:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -43,14 +44,22 @@ class PageQuery:
     """Which page is asked for. Stores fetch ``limit + 1`` rows after the keys ``after``."""
 
     limit: int
-    after: Keys | None
+    after: Any
+    """Keys as this same list's ``page_of`` was given them, a tuple; None for the first page."""
+
+    def keys(self, *kinds: type) -> Any:
+        """Return the keys, of these kinds, or None. Raises ``InvalidInput`` for a cursor that somebody made up."""
+        if self.after is not None and (len(self.after) != len(kinds) or not all(map(isinstance, self.after, kinds))):
+            raise _unreadable()
+        return self.after
 
 
 def _page_query(
+    request: Request,
     limit: Annotated[int, Query(ge=1, le=100, description="Items on a page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=_MAX_CURSOR, description="`nextCursor` of the page before.")] = None,
 ) -> PageQuery:
-    return PageQuery(limit, decode_cursor(cursor) if cursor else None)
+    return PageQuery(limit, decode_cursor(cursor, request.url.path) if cursor else None)
 
 
 PageParams = Annotated[PageQuery, Depends(_page_query)]
@@ -64,30 +73,48 @@ def page_of(
     shown = list(items[: page.limit])
     if len(items) <= page.limit:
         return Page(items=shown, next_cursor=None)
-    cursor = encode_cursor(key(shown[-1]))
+    cursor = encode_cursor(key(shown[-1]), request.url.path)
     following = request.url.include_query_params(cursor=cursor)
     response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     return Page(items=shown, next_cursor=cursor)
 
 
-def encode_cursor(keys: Keys) -> str:
-    """Return sort keys as an opaque word."""
-    written = [[type(key).__name__, _WRITERS[type(key)](key)] if type(key) in _WRITERS else key for key in keys]
-    return base64.urlsafe_b64encode(json.dumps(written).encode()).decode().rstrip("=")
+def encode_cursor(keys: Keys, of: str) -> str:
+    """Return sort keys as an opaque word, good for the list at this path."""
+    written = [_written(key) for key in keys]
+    return base64.urlsafe_b64encode(json.dumps([_mark(of), *written]).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str) -> Keys:
-    """Return the sort keys of a cursor. Raises ``InvalidInput`` for one that we did not make."""
+def decode_cursor(cursor: str, of: str) -> Keys:
+    """Return the sort keys of a cursor. Raises ``InvalidInput`` for one that we did not make for this list."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        written = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        return tuple(_READERS[key[0]](key[1]) if isinstance(key, list) else _plain(key) for key in written)
+        mark, *written = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        keys = tuple(_read(key) for key in written)
     except (binascii.Error, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
-        fault = Fault("/query/cursor", "use the nextCursor of the page before, unchanged")
-        raise InvalidInput("the cursor can't be read", [fault]) from error
+        raise _unreadable() from error
+    if mark != _mark(of):
+        raise _unreadable()
+    return keys
 
 
-def _plain(key: object) -> object:
+def _mark(path: str) -> int:
+    """Return what tells one list's cursors from another's."""
+    return zlib.crc32(path.encode())
+
+
+def _written(key: Any) -> Any:
+    return [type(key).__name__, _WRITERS[type(key)](key)] if type(key) in _WRITERS else key
+
+
+def _read(key: Any) -> Any:
+    if isinstance(key, list):
+        return _READERS[key[0]](key[1])
     if key is None or isinstance(key, str | int):
         return key
     raise ValueError("no key of ours")
+
+
+def _unreadable() -> InvalidInput:
+    fault = Fault("/query/cursor", "use the nextCursor of the page before, unchanged")
+    return InvalidInput("the cursor can't be read", [fault])
