@@ -1,0 +1,1 @@
+"""A demo school that behaves like one: seeded, honest, and frozen by name."""
