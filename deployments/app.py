@@ -103,9 +103,9 @@ def _middleware(options: AppOptions) -> list[Middleware]:
         max_age=600,
     )
     return [
-        Middleware(Observe),
         Middleware(SecurityHeaders),
         *([cors] if options.cors_origins else []),
+        Middleware(Observe),
         Middleware(BodyLimit, upload_max_bytes=options.upload_max_bytes),
         Middleware(KeepAnswers),
     ]

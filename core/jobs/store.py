@@ -122,7 +122,7 @@ async def request_cancel(tx: Transaction, job: JobId, now: datetime) -> Job | No
     row = await tx.fetchrow(
         "UPDATE jobs SET cancel_requested = true,"
         " state = CASE state WHEN 'queued' THEN 'cancelled' ELSE state END,"
-        " finished_at = CASE state WHEN 'queued' THEN $2 END"
+        " finished_at = CASE state WHEN 'queued' THEN $2::timestamptz END"
         f" WHERE id = $1 AND {_OPEN} RETURNING {_COLUMNS}",
         job,
         now,

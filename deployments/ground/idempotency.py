@@ -1,7 +1,7 @@
 """``Idempotency-Key``: a POST that starts or sends something acts once, however often it is sent.
 
-A route opts in by ``dependencies=[Idempotent]``. The first answer is kept for 24 hours and given again with
-``Idempotency-Replayed: true``; a key whose process died is free again after two minutes.
+A route opts in by ``dependencies=[Idempotent]``. The first answer that is no error is kept for 24 hours and
+given again with ``Idempotency-Replayed: true``; a key whose process died is free again after two minutes.
 """
 
 import hashlib
@@ -25,8 +25,6 @@ log = get_logger("http")
 
 _CLAIM = "schoolos.idempotency"
 _KEPT_HEADERS = ("content-type", "location", "etag", "link")
-_NOT_KEPT = frozenset({401, 403, 408, 429})
-"""Answers that say nothing about the request itself: it may well succeed when sent again."""
 _PIECE_BYTES = 64 * 1024
 
 
@@ -120,7 +118,7 @@ class _Keeper:
 
     async def _keep(self) -> None:
         status = self._start["status"]
-        if status >= 500 or status in _NOT_KEPT:
+        if status >= 400:  # nothing was done, so the request may be mended and sent again
             return
         claim, keys = self._take()
         if claim is not None and keys is not None:

@@ -21,15 +21,13 @@ Item = TypeVar("Item")
 Keys = tuple[Any, ...]
 
 _MAX_CURSOR = 1_000
-_WRITERS: dict[type, Callable[[Any], str]] = {
-    UUID: str,
-    datetime: datetime.isoformat,
-    date: date.isoformat,
-    Decimal: str,
+_KINDS: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
+    "uuid": (UUID, str, UUID),
+    "datetime": (datetime, datetime.isoformat, datetime.fromisoformat),  # before date, which it is too
+    "date": (date, date.isoformat, date.fromisoformat),
+    "decimal": (Decimal, str, Decimal),
 }
-_READERS: dict[str, Callable[[str], Any]] = {
-    "UUID": UUID, "datetime": datetime.fromisoformat, "date": date.fromisoformat, "Decimal": Decimal,
-}  # fmt: skip
+"""Keys that JSON has no word for: their type, how they are written and read."""
 
 
 class Page(Wire, Generic[Item]):
@@ -104,12 +102,16 @@ def _mark(path: str) -> int:
 
 
 def _written(key: Any) -> Any:
-    return [type(key).__name__, _WRITERS[type(key)](key)] if type(key) in _WRITERS else key
+    """Return a key as JSON; drivers hand in subclasses of ours."""
+    for name, (kind, write, _) in _KINDS.items():
+        if isinstance(key, kind):
+            return [name, write(key)]
+    return key
 
 
 def _read(key: Any) -> Any:
     if isinstance(key, list):
-        return _READERS[key[0]](key[1])
+        return _KINDS[key[0]][2](key[1])
     if key is None or isinstance(key, str | int):
         return key
     raise ValueError("no key of ours")
