@@ -9,6 +9,7 @@ import json
 import random
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from email import message_from_bytes
 from email.policy import default as default_policy
@@ -86,6 +87,11 @@ class Mailroom:
             self._thread.join(_START_TIMEOUT_S)
 
     @property
+    def smtp_port(self) -> int:
+        """The port of the mail server, for ``SCHOOLOS_MAIL_PORT``; it speaks no TLS."""
+        return self._ports[0]
+
+    @property
     def sms_endpoint(self) -> str:
         """The base of the SMS gateway, for ``SCHOOLOS_SMS_ENDPOINT``."""
         return f"http://{HOST}:{self._ports[1]}"
@@ -120,20 +126,18 @@ class Mailroom:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         smtp_port, sms_port = self._ports
-        self._mails.open()
-        self._gateway.tray.open()
-        mail_server = await self._loop.create_server(self._smtp, HOST, smtp_port)
-        runner = web.AppRunner(self._gateway.app(), access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        try:
+        async with AsyncExitStack() as stack:
+            for tray in (self._mails, self._gateway.tray):
+                tray.open()
+                stack.callback(tray.close)
+            mail_server = await self._loop.create_server(self._smtp, HOST, smtp_port)
+            stack.callback(mail_server.close)
+            runner = web.AppRunner(self._gateway.app(), access_log=None, shutdown_timeout=1)
+            stack.push_async_callback(runner.cleanup)
+            await runner.setup()
             await web.TCPSite(runner, HOST, sms_port).start()
             self._ready.set()
             await self._stop.wait()
-        finally:
-            mail_server.close()
-            await runner.cleanup()
-            self._mails.close()
-            self._gateway.tray.close()
 
     def _smtp(self) -> SMTP:
         return SMTP(_MailHandler(self._mails), hostname="localhost", enable_SMTPUTF8=True, loop=self._loop)
