@@ -59,7 +59,7 @@ class SheetKind:
 _YES_NO = ("yes", "no")
 _SESSION = Column(
     field="session", header="Session", read=cells.session_name, also=("Academic session", "Academic year", "Year"),
-    note="Such as 2027/2028. Blank: the present one.",
+    note="Such as 2027/2028. Blank: the only one of this file, else the present one.",
 )  # fmt: skip
 _FAMILY = Column(
     field="family_name", header="Family name", read=cells.name, required=True, also=("Surname", "Last name", "Lastname")

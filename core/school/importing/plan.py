@@ -45,7 +45,9 @@ def plan_import(sheets: Sequence[Sheet], snapshot: Snapshot, *, today: date, act
     findings = Findings()
     book = read_school_workbook(sheets, findings)
     draft = Draft(snapshot, findings)
-    planning = Planning(book=book, draft=draft, findings=findings, today=today, actor=actor)
+    planning = Planning(
+        book=book, draft=draft, findings=findings, today=today, actor=actor, only_session=book.only_session()
+    )
     _plan_everything(planning)
     good = [row for row in draft.rows if row.place.row_address not in findings.rows]
     return Plan(

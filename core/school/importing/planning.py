@@ -1,7 +1,7 @@
 """What every part of planning an import shares: the file, the draft, and how a row's words find other records."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -23,11 +23,12 @@ class Planning:
     findings: Findings
     today: date
     actor: UUID
-    _seen: dict[tuple[str, str], Place] = field(default_factory=dict)
+    only_session: str | None = None
+    """What a blank session means; None for the present one."""
 
     def is_first(self, place: Place, field_name: str, key: str) -> bool:
         """Tell whether no earlier row of the sheet has this key; note a fault where one has."""
-        earlier = self._seen.setdefault((place.kind, key), place)
+        earlier = self.book.first.setdefault((place.kind, key), place)
         if earlier is not place:
             what = f"this is in row {earlier.row} already; a row comes once"
             self.findings.fault(place.of(field_name), what, "duplicate")
@@ -71,7 +72,8 @@ class Planning:
         return found
 
     def find_session(self, place: Place, name: str | None) -> Record | None:
-        """Return the session of a name, or the present one; note a fault where there is none."""
+        """Return the session of a name, or what a blank one means; note a fault where there is none."""
+        name = name or self.only_session
         found = self.draft.find(tables.SESSIONS, name) if name else self.present_session()
         if found is None and name not in self.book.declared[columns.SESSIONS.name]:
             self._unknown(place, "session", f"there is no session {shown(name or '')}", "Sessions")

@@ -19,7 +19,7 @@ def plan_terms(planning: Planning) -> None:
     rows = [
         row
         for row in planning.book.terms
-        if planning.is_first(row.place, "term", f"{row.session} {row.term}") and _is_in_order(planning, row)
+        if planning.is_first(row.place, "term", f"{row.session} term {row.term}") and _is_in_order(planning, row)
     ]
     if not planning.book.terms and not planning.draft.all(tables.SESSIONS):
         rows = _usual_rows(planning)
@@ -68,7 +68,7 @@ def _plan_term(planning: Planning, row: TermRow, session: Record, diff: RowDiff)
 def _usual_rows(planning: Planning) -> list[TermRow]:
     sessions = [row.session for row in planning.book.students] + [row.session for row in planning.book.loads]
     named = {name for name in sessions if name}
-    if None in sessions:
+    if None in sessions and planning.only_session is None:
         year = planning.today.year if planning.today.month >= 8 else planning.today.year - 1
         named.add(f"{year}/{year + 1}")
     rows: list[TermRow] = []
@@ -158,7 +158,7 @@ def _level(planning: Planning, row: ClassRow, diff: RowDiff) -> Record | None:
 def plan_subjects(planning: Planning) -> None:
     """Plan departments and subjects."""
     for row in planning.book.subjects:
-        if planning.is_first(row.place, "code", "code " + fold(row.code)):
+        if planning.is_first(row.place, "code", fold(row.code)):
             _plan_subject(planning, row)
 
 

@@ -1,7 +1,7 @@
 """From sheets of cells to typed rows: which sheet is which, which column is which, and what each cell says."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -36,12 +36,20 @@ class SchoolWorkbook:
     rows: dict[str, list[ImportRow]] = field(default_factory=dict)
     declared: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Keys of all rows of a kind, faulty ones too, so that rows which refer to those don't tell the fault again."""
+    first: dict[tuple[str, str], Place] = field(default_factory=dict)
+    """The first row of each kind and key, faulty or not."""
     sheets: dict[str, str] = field(default_factory=dict)
     """The name in the file of each kind of sheet that is there."""
 
     def of(self, kind: SheetKind, row: type[R]) -> list[R]:
         """Return the good rows of a kind."""
         return [found for found in self.rows.get(kind.name, []) if isinstance(found, row)]
+
+    def only_session(self) -> str | None:
+        """Return the session that the file speaks of, where it is one: it is meant by rows that name none."""
+        rows: list[TermRow | StudentRow | LoadRow] = [*self.terms, *self.students, *self.loads]
+        named = {row.session for row in rows if row.session}
+        return next(iter(named)) if len(named) == 1 else None
 
     @property
     def terms(self) -> list[TermRow]:
@@ -177,17 +185,21 @@ class _SheetReading:
                 good = False
                 if not isinstance(cell, Refused):
                     self._findings.fault(place.of(column.field), f"{column.header}: {error.what}", error.code)
-        self._declare(values)
+        self._declare(values, place)
         if good:
             made: ImportRow = self._kind.row(place=place, **values)
             return made
         return None
 
-    def _declare(self, values: Mapping[str, Any]) -> None:
-        self._book.declared[self._kind.name].update(_keys_of(self._kind, values))
+    def _declare(self, values: Mapping[str, Any], place: Place) -> None:
+        keys = _keys_of(self._kind, values)
+        self._book.declared[self._kind.name].update(keys)
+        for key in keys[:1]:
+            self._book.first.setdefault((self._kind.name, key), place)
 
 
-def _keys_of(kind: SheetKind, values: Mapping[str, Any]) -> Iterable[str]:
+def _keys_of(kind: SheetKind, values: Mapping[str, Any]) -> list[str]:
+    """Return the words by which other sheets refer to a row, its own key first."""
     if kind is columns.CLASSES:
         return [class_key(f"{values['level']} {values['arm']}")] if values["level"] and values["arm"] else []
     if kind is columns.SESSIONS:

@@ -1,0 +1,406 @@
+"""A school is set up from its own spreadsheets: all or nothing, again without doubling, and back."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import openpyxl
+import pytest
+
+from core.access.principal import Principal, Role, Scope
+from core.adapters.postgres import PostgresDatabase
+from core.ids import SchoolId
+from core.school.importing.tables import TABLES
+from core.school.spreadsheets import XLSX
+from tests.factories.http import bearer, make_client, make_principal, settings_for
+from tests.factories.spreadsheets import small_school, workbook
+
+IMPORTS = "/api/school/imports"
+
+
+@pytest.fixture(scope="module")
+async def client(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+    """The whole application in process, its files in a folder of this module."""
+    folder: Path = tmp_path_factory.mktemp("state")
+    async with make_client(settings_for(database_url, folder)) as made:
+        yield made
+
+
+@dataclass(slots=True)
+class Office:
+    """The office of one school, which has records of its own or none."""
+
+    client: httpx.AsyncClient
+    db: PostgresDatabase
+    school: SchoolId
+    admin: Principal
+
+    async def send(self, sheets: dict[str, list[list[Any]]], *, dry_run: bool = False) -> httpx.Response:
+        """Send sheets as a workbook."""
+        return await self.send_files([("school.xlsx", workbook(sheets), XLSX)], dry_run=dry_run)
+
+    async def send_files(self, files: list[tuple[str, bytes, str]], *, dry_run: bool = False) -> httpx.Response:
+        """Send files."""
+        return await self.client.post(
+            IMPORTS,
+            params={"dryRun": dry_run},
+            files=[("file", file) for file in files],
+            headers=bearer(self.admin),
+        )
+
+    async def get(self, path: str) -> httpx.Response:
+        """Get something below the imports."""
+        return await self.client.get(f"{IMPORTS}{path}", headers=bearer(self.admin))
+
+    async def undo(self, import_id: str) -> httpx.Response:
+        """Undo an import."""
+        return await self.client.post(f"{IMPORTS}/{import_id}/undo", headers=bearer(self.admin))
+
+    async def fetch(self, sql: str) -> list[dict[str, Any]]:
+        """Return rows of the school."""
+        async with self.db.tenant(self.school) as tx:
+            return [dict(row) for row in await tx.fetch(sql)]
+
+    async def execute(self, sql: str) -> None:
+        """Change rows of the school."""
+        async with self.db.tenant(self.school) as tx:
+            assert await tx.execute(sql) > 0
+
+    async def records(self) -> dict[str, list[Any]]:
+        """Return every record that imports write, without versions."""
+        return {
+            table.name: [row["record"] for row in await self.fetch(
+                f"SELECT {table.captured} AS record FROM {table.name} t ORDER BY {table.captured}::text"
+            )]
+            for table in TABLES
+        }  # fmt: skip
+
+
+@pytest.fixture
+async def office(client: httpx.AsyncClient, db: PostgresDatabase) -> Office:
+    """The office of a school without records."""
+    school = SchoolId(uuid4())
+    async with db.tenant(school) as tx:
+        code = f"s-{school.hex[:12]}"
+        await tx.execute("INSERT INTO schools (id, code, name) VALUES ($1, $2, 'School')", school, code)
+    return Office(client, db, school, make_principal(school, Role.SCHOOL_ADMIN))
+
+
+def counts(answer: httpx.Response) -> dict[str, tuple[int, int, int, int]]:
+    """Return new, changed, unchanged, faulty by sheet."""
+    return {
+        count["sheet"]: (count["new"], count["changed"], count["unchanged"], count["faulty"])
+        for count in answer.json()["counts"]
+    }
+
+
+def faults(answer: httpx.Response) -> dict[str, str]:
+    """Return the code of each faulty cell of a refusal."""
+    return {fault["pointer"]: fault["code"] for fault in answer.json()["errors"]}
+
+
+async def test_a_workbook_sets_a_school_up(office: Office) -> None:
+    """Every sheet becomes records, and everyone gets an account, from an empty school."""
+    answer = await office.send(small_school())
+    assert answer.status_code == 201, answer.text
+    assert counts(answer)["Students"] == (3, 0, 0, 0)
+    students = await office.fetch(
+        "SELECT student_no, family_name, gender, date_of_birth::text, l.name || ' ' || a.name AS class"
+        " FROM students s JOIN enrolments e ON e.student_id = s.id JOIN class_arms a ON a.id = e.class_arm_id"
+        " JOIN levels l ON l.id = a.level_id ORDER BY student_no"
+    )
+    assert [tuple(student.values()) for student in students] == [
+        ("S/1", "Adébáyọ̀", "female", "2014-09-05", "JSS 2 Ruby"),
+        ("S/2", "Obi", "male", "2014-02-17", "JSS 2 Ruby"),
+        ("S/3", "Musa", "female", None, "JSS 2 Emerald"),
+    ]
+    users = await office.fetch("SELECT username, roles FROM users ORDER BY username")
+    assert ("ngozi@kcl.example", ["head_of_department", "subject_teacher"]) in [tuple(user.values()) for user in users]
+    assert len(users) == 2 + 3 + 3
+    heads = await office.fetch("SELECT d.name, s.staff_no FROM departments d JOIN staff s ON s.id = d.head_id")
+    assert heads == [{"name": "Sciences", "staff_no": "T/1"}]
+    takers = await office.fetch("SELECT s.student_no FROM elective_choices JOIN students s ON s.id = student_id")
+    assert takers == [{"student_no": "S/1"}]
+
+
+async def test_guardians_and_children_go_both_ways(office: Office) -> None:
+    """A guardian has several children and a child several guardians, each with phone, channels and consents."""
+    assert (await office.send(small_school())).status_code == 201
+    links = await office.fetch(
+        "SELECT g.given_names, s.student_no, relationship FROM guardianships"
+        " JOIN guardians g ON g.id = guardian_id JOIN students s ON s.id = student_id ORDER BY 2, 1"
+    )
+    assert [tuple(link.values()) for link in links] == [
+        ("Yétúndé", "S/1", "mother"),
+        ("Adaeze", "S/2", "mother"),
+        ("Emeka", "S/2", "father"),
+        ("Emeka", "S/3", "father"),
+    ]
+    emeka = await office.fetch("SELECT phone, language, channel_order FROM guardians WHERE given_names = 'Emeka'")
+    assert emeka == [{"phone": "+2348035550202", "language": "en", "channel_order": ["sms", "email", "push"]}]
+    consents = await office.fetch(
+        "SELECT channel, granted FROM consents JOIN guardians g ON g.id = guardian_id"
+        " WHERE g.given_names = 'Yétúndé' ORDER BY channel"
+    )
+    assert [tuple(row.values()) for row in consents] == [("email", True), ("push", False), ("sms", True)]
+
+
+async def test_the_same_file_again_makes_nothing(office: Office) -> None:
+    """A second import of a file finds every row unchanged and leaves every record as it was."""
+    await office.send(small_school())
+    before = await office.records()
+    again = await office.send(small_school())
+    assert again.status_code == 201, again.text
+    assert {(new, changed, faulty) for new, changed, _, faulty in counts(again).values()} == {(0, 0, 0)}
+    assert again.json()["rows"] == []
+    assert await office.records() == before
+
+
+async def test_a_dry_run_tells_the_difference_and_writes_none(office: Office) -> None:
+    """A dry run says per row and field what would change, and changes no record."""
+    await office.send(small_school())
+    before = await office.records()
+    sheets = small_school()
+    sheets["Students"][1][1] = "Adéwálé"
+    sheets["Students"][2][5] = "JSS 2 Emerald"
+    sheets["Students"].append(["S/4", "Bello", "Amina", "F", None, "JSS 2 Ruby", None])
+    sheets["Guardians"][1][9] = "no"
+    answer = await office.send(sheets, dry_run=True)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["state"] == "checked"
+    assert counts(answer)["Students"] == (1, 2, 1, 0)
+    rows = {(row["sheet"], row["row"]): row for row in answer.json()["rows"]}
+    assert {"field": "Family name", "old": "Adébáyọ̀", "new": "Adéwálé"} in rows["Students", 2]["fields"]
+    assert rows["Students", 3]["fields"] == [{"field": "Class arm", "old": "JSS 2 Ruby", "new": "JSS 2 Emerald"}]
+    assert rows["Students", 5]["outcome"] == "new"
+    assert rows["Guardians", 2]["fields"] == [{"field": "Consent sms", "old": "yes", "new": "no"}]
+    assert await office.records() == before
+
+
+async def test_every_faulty_cell_is_told_at_once_and_nothing_is_written(office: Office) -> None:
+    """Faults of all sheets come together with their cells, and no row of the file is written."""
+    sheets = small_school()
+    sheets["Students"][1][3] = "x"
+    sheets["Students"][2][4] = "31/02/2014"
+    sheets["Students"].append(["S/1", "Again", "Again", "F", None, "JSS 2 Ruby", None])
+    sheets["Students"].append(["S/5", "Bello", "Amina", "F", None, "JSS 3 Gold", None])
+    sheets["Guardians"][1][5] = "0803"
+    sheets["Guardians"][2][4] = "S/2; S/99"
+    sheets["Guardians"][3][6] = "nobody"
+    sheets["Guardians"][3][7] = "Klingon"
+    sheets["Teaching loads"][1][2] = "Alchemy"
+    sheets["Teaching loads"][2][3] = "=1+1"
+    answer = await office.send(sheets)
+    assert answer.status_code == 422, answer.text
+    assert faults(answer) == {
+        "Students!D2": "unknown",
+        "Students!E3": "bad_date",
+        "Students!A5": "duplicate",
+        "Students!F6": "unknown",
+        "Guardians!F2": "bad_phone",
+        "Guardians!E3": "unknown",
+        "Guardians!G4": "bad_email",
+        "Guardians!H4": "unknown",
+        "'Teaching loads'!C2": "unknown",
+        "'Teaching loads'!D3": "formula",
+    }
+    assert not any((await office.records()).values())
+
+
+async def test_the_annotated_workbook_shows_each_fault(office: Office) -> None:
+    """The workbook that comes back has the faulty cell coloured and commented, and lists it in front."""
+    sheets = small_school()
+    sheets["Students"][1][3] = "x"
+    sheets["Students"][1][1] = "=cmd()"
+    refused = await office.send(sheets)
+    answer = await office.client.get(refused.json()["reportUrl"], headers=bearer(office.admin))
+    assert answer.status_code == 200, answer.text
+    book = openpyxl.load_workbook(io.BytesIO(answer.content))
+    cell = book["Students"]["D2"]
+    assert cell.value == "x"
+    assert cell.comment is not None
+    assert "female or male" in cell.comment.text
+    assert cell.fill.fgColor.rgb == "00FFC7CE"
+    assert book["What to mend"]["A2"].value == "Students!B2"
+    assert (await office.get(f"/{uuid4()}/annotated.xlsx")).status_code == 404
+
+
+async def test_undo_restores_what_was(office: Office) -> None:
+    """Undoing an import removes what it made and restores what it changed, to the last field."""
+    assert (await office.send(small_school())).status_code == 201
+    before = await office.records()
+    sheets = small_school()
+    sheets["Students"][1][1] = "Adéwálé"
+    sheets["Students"].append(["S/4", "Bello", "Amina", "F", None, "JSS 3 Gold", None])
+    sheets["Classes"].append(["JSS 3", "Gold", "T/3"])
+    sheets["Staff"].append(["T/3", None, "Eze", "Ifeoma", None, None, "class teacher", "Languages"])
+    sheets["Guardians"].append(["Mr", "Bello", "Sani", "father", "S/4; S/1", "08035550300", *[None] * 3, "yes"])
+    second = await office.send(sheets)
+    assert second.status_code == 201, second.text
+    assert (await office.records()) != before
+    undone = await office.undo(second.json()["id"])
+    assert undone.status_code == 200, undone.text
+    assert undone.json()["state"] == "undone"
+    assert await office.records() == before
+    assert (await office.undo(second.json()["id"])).status_code == 409
+
+
+async def test_undo_of_the_first_import_leaves_an_empty_school(office: Office) -> None:
+    """What a school was set up with can be taken back whole."""
+    first = await office.send(small_school())
+    assert (await office.undo(first.json()["id"])).status_code == 200
+    assert not any((await office.records()).values())
+
+
+async def test_undo_gives_an_earlier_consent_again(office: Office) -> None:
+    """A consent that an import changed is what it was before, by a new row: none is taken out of the record."""
+    await office.send(small_school())
+    sheets = small_school()
+    sheets["Guardians"][1][9] = "no"
+    second = await office.send(sheets)
+    assert (await office.undo(second.json()["id"])).status_code == 200
+    rows = await office.fetch(
+        "SELECT granted, source FROM consents c JOIN guardians g ON g.id = c.guardian_id"
+        " WHERE g.given_names = 'Yétúndé' AND channel = 'sms' ORDER BY recorded_at, c.id"
+    )
+    assert [tuple(row.values()) for row in rows] == [(True, "import"), (False, "import"), (True, "undo")]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE students SET given_names = 'Later' WHERE student_no = 'S/1'", "students S/1 was changed since"),
+        ("UPDATE users SET password_hash = 'x' WHERE username = 's/1'", "users s/1 was changed since"),
+        (
+            """INSERT INTO guardianships (school_id, guardian_id, student_id, relationship)
+               SELECT app_school(), g.id, s.id, 'aunt' FROM guardians g, students s
+               WHERE g.given_names = 'Adaeze' AND s.student_no = 'S/1'""",
+            "students S/1 1 of guardianships refer to it",
+        ),
+    ],
+)
+async def test_undo_is_refused_where_something_came_later(office: Office, change: str, said: str) -> None:
+    """An import whose records were changed since, or are referred to, stays, and the answer says by what."""
+    first = await office.send(small_school())
+    await office.execute(change)
+    before = await office.records()
+    answer = await office.undo(first.json()["id"])
+    assert answer.status_code == 409
+    assert said in [
+        f"{fault['pointer'][1:].replace('/', ' ', 1)} {fault['detail']}" for fault in answer.json()["errors"]
+    ]
+    assert await office.records() == before
+
+
+async def test_another_schools_import_is_not_there(office: Office, db: PostgresDatabase) -> None:
+    """Another school's import answers 404 to reading and undoing, and stays as it is."""
+    import_id = (await office.send(small_school())).json()["id"]
+    other = bearer(make_principal(SchoolId(uuid4()), Role.SCHOOL_ADMIN))
+    assert (await office.client.get(f"{IMPORTS}/{import_id}", headers=other)).status_code == 404
+    assert (await office.client.get(f"{IMPORTS}/{import_id}/annotated.xlsx", headers=other)).status_code == 404
+    assert (await office.client.post(f"{IMPORTS}/{import_id}/undo", headers=other)).status_code == 404
+    assert (await office.get(f"/{import_id}")).json()["state"] == "applied"
+
+
+async def test_csv_files_do_what_the_workbook_does(office: Office) -> None:
+    """The same sheets as CSV files, in Windows-1252 or with semicolons, change nothing after the workbook."""
+    sheets = small_school()
+    await office.send(sheets)
+    files = []
+    for number, (name, rows) in enumerate(sheets.items()):
+        text = io.StringIO()
+        csv.writer(text, delimiter=",;"[number % 2]).writerows(rows)
+        files.append((f"{name}.csv", text.getvalue().encode("utf-8-sig"), "text/csv"))
+    again = await office.send_files(files)
+    assert again.status_code == 201, again.text
+    assert again.json()["rows"] == []
+    assert len(counts(again)) == len(sheets)
+
+
+async def test_the_template_imports_as_it_is(office: Office) -> None:
+    """The workbook to fill in can be sent back untouched: its examples are right."""
+    template = await office.get("/template.xlsx")
+    assert template.headers["content-type"] == XLSX
+    answer = await office.send_files([("t.xlsx", template.content, XLSX)])
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["warnings"] == []
+    assert counts(answer)["Guardians"] == (2, 0, 0, 0)
+
+
+async def test_two_guardians_with_one_phone_are_two(office: Office) -> None:
+    """A phone shared by two names is a warning, and each becomes a guardian."""
+    sheets = small_school()
+    sheets["Guardians"][3][5] = "08035550202"
+    answer = await office.send(sheets)
+    assert answer.status_code == 201, answer.text
+    assert [(note["where"], note["code"]) for note in answer.json()["warnings"]] == [("Guardians!F4", "shared_phone")]
+    assert len(await office.fetch("SELECT FROM guardians")) == 3
+
+
+async def test_a_guardian_is_found_again_by_phone_email_or_child(office: Office) -> None:
+    """A mended spelling at the same phone and a new phone at the same child change the guardian, none is added."""
+    await office.send(small_school())
+    sheets = small_school()
+    sheets["Guardians"][1][2] = "Yetunde"
+    sheets["Guardians"][2][5] = "0803 555 0999"
+    sheets["Guardians"][3][2] = "Adaezze"
+    answer = await office.send(sheets)
+    assert answer.status_code == 201, answer.text
+    assert counts(answer)["Guardians"] == (0, 3, 0, 0)
+    names = await office.fetch("SELECT given_names, phone FROM guardians ORDER BY phone")
+    assert [tuple(row.values()) for row in names] == [
+        ("Yetunde", "+2348035550201"), ("Adaezze", "+2348035550203"), ("Emeka", "+2348035550999"),
+    ]  # fmt: skip
+
+
+async def test_a_school_without_a_calendar_gets_the_usual_one(office: Office) -> None:
+    """Without a sheet Sessions in a school without sessions, the named session gets three terms, with a warning."""
+    sheets = small_school()
+    del sheets["Sessions"]
+    answer = await office.send(sheets)
+    assert answer.status_code == 201, answer.text
+    assert "default" in [note["code"] for note in answer.json()["warnings"]]
+    assert len(await office.fetch("SELECT FROM terms JOIN academic_sessions a ON a.id = session_id")) >= 3
+
+
+async def test_a_missing_column_says_what_was_found(office: Office) -> None:
+    """A sheet without a needed column is refused with that column's name and the headers there are."""
+    sheets = small_school()
+    for row in sheets["Students"]:
+        del row[3]
+    answer = await office.send(sheets)
+    assert answer.status_code == 422
+    missing = next(fault for fault in answer.json()["errors"] if fault["code"] == "missing")
+    assert "'Gender' is missing" in missing["detail"]
+    assert "'Admission No', 'Surname'" in missing["detail"]
+
+
+async def test_roles_past_teacher_need_the_right_to_manage_accounts(office: Office) -> None:
+    """A token that may import but not manage accounts gives no one a leader's role."""
+    office.admin = make_principal(office.school, Role.SCHOOL_ADMIN, scopes={Scope.IMPORTS_WRITE})
+    assert (await office.send(small_school())).status_code == 403
+    sheets = small_school()
+    sheets["Staff"][1][6] = "teacher"
+    assert (await office.send(sheets)).status_code == 201
+
+
+async def test_teachers_may_not_import(office: Office) -> None:
+    """Importing needs its scope."""
+    office.admin = make_principal(office.school, Role.SUBJECT_TEACHER)
+    assert (await office.send(small_school())).status_code == 403
+    assert (await office.get("")).status_code == 403
+
+
+async def test_imports_are_listed_newest_first(office: Office) -> None:
+    """The list pages through dry runs, refusals and imports."""
+    for dry_run in (True, False, True):
+        await office.send(small_school(), dry_run=dry_run)
+    first = await office.get("?limit=2")
+    assert [item["state"] for item in first.json()["items"]] == ["checked", "applied"]
+    second = await office.get(f"?limit=2&cursor={first.json()['nextCursor']}")
+    assert [item["state"] for item in second.json()["items"]] == ["checked"]
