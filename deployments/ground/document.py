@@ -14,8 +14,16 @@ _DESCRIPTION = (
 _TAGS = {
     "operations": "Health, version and figures.",
     "access": "Logging in, accounts and invitations.",
+    "files": "Files by signed links.",
+    "imports": "Setting a school up from its own spreadsheets.",
+    "marks": "Mark sheets: filled in, uploaded, approved, published.",
+    "notifications": "The bell, preferences, and the trail of every message.",
+    "people": "Students, guardians and staff.",
     "platform": "Schools of this installation.",
+    "policies": "Assessment, grading, approval and reminders, as versioned data.",
     "jobs": "Long work: state, progress and cancelling.",
+    "school": "The school, its sessions, terms, levels and class arms.",
+    "teaching": "Who teaches what to whom.",
 }
 _BODY_ONLY = frozenset({"400", "409", "412", "413", "415", "428"})
 """What only a request that changes something can be answered."""
