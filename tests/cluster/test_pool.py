@@ -1,0 +1,220 @@
+"""The supervised pool on real Ray: whatever dies, the pool comes back."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+
+from actors.pool import pool_status, start_pool, stop_pool
+from actors.pool_spec import Backlog, PoolSpec, PoolStatus, Worker
+from core.errors import NotFound
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+
+class Diary:
+    """A worker that writes down what happens to it, and blocks its process where it is told to."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self._name = name
+        self._folder = folder
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Note the start."""
+        self._note("started")
+        self._watch = asyncio.create_task(self._hang_when_told())
+
+    async def ping(self) -> Mapping[str, float]:
+        """Return a figure; fail where it is told to."""
+        if (self._folder / f"{self._name}.fail").exists():
+            raise ValueError("past saving")
+        return {"diary": 1.0}
+
+    async def drain(self, deadline_s: float) -> None:
+        """Note the drain, and linger where it is told to."""
+        self._note("drained")
+        if (self._folder / "linger").exists():
+            await asyncio.sleep(60)
+
+    def _note(self, what: str) -> None:
+        with (self._folder / f"{self._name}.diary").open("a") as diary:
+            diary.write(f"{what} {os.getpid()}\n")
+
+    async def _hang_when_told(self) -> None:
+        told = self._folder / f"{self._name}.hang"
+        while not told.exists():  # noqa: ASYNC110 - told by another process
+            await asyncio.sleep(0.02)
+        told.unlink()
+        time.sleep(600)  # noqa: ASYNC251 - the hang
+
+
+@asynccontextmanager
+async def open_diary(folder: Path, name: str) -> AsyncIterator[Worker]:
+    """Open a worker, and note that it was closed."""
+    yield Diary(name, folder)
+    (folder / f"{name}.closed").touch()
+
+
+@asynccontextmanager
+async def backlog_in(folder: Path) -> AsyncIterator[Backlog]:
+    """Read the backlog from a file."""
+
+    async def read() -> int:
+        file = folder / "backlog"
+        return int(file.read_text()) if file.exists() else 0
+
+    yield read
+
+
+class Pool:
+    """A running pool under test."""
+
+    def __init__(self, spec: PoolSpec, folder: Path) -> None:
+        self.spec = spec
+        self.folder = folder
+
+    def start(self) -> None:
+        """Start it, or find it there."""
+        start_pool(self.spec, partial(open_diary, self.folder), partial(backlog_in, self.folder))
+
+    def until(self, holds: Callable[[PoolStatus], object], within_s: float = 60) -> PoolStatus:
+        """Wait until its status is as wanted."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            status = pool_status(self.spec, timeout_s=within_s)
+            if holds(status):
+                return status
+            time.sleep(0.05)
+        raise AssertionError(f"not within {within_s} s: {pool_status(self.spec)}")
+
+    def running(self, count: int) -> PoolStatus:
+        """Wait until so many workers run, and no other is there."""
+        return self.until(lambda s: s.running == count and sum(w.state != "empty" for w in s.workers) == count)
+
+    def pid(self, slot: int) -> int:
+        """Return the process of a running worker."""
+        pid = pool_status(self.spec).workers[slot].pid
+        assert pid is not None
+        return pid
+
+    def diary(self, slot: int) -> list[str]:
+        """Return what a slot's workers wrote."""
+        return (self.folder / f"{self.spec.worker_name(slot)}.diary").read_text().split("\n")[:-1]
+
+    def tell(self, slot: int, what: str) -> None:
+        """Tell a slot's worker something."""
+        (self.folder / f"{self.spec.worker_name(slot)}.{what}").touch()
+
+
+@pytest.fixture
+def pool(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pool]:
+    """A pool with two workers, pinged often, that shrinks after a second."""
+    spec = PoolSpec(
+        name=request.node.name,
+        minimum=2,
+        maximum=3,
+        backlog_per_worker=10,
+        ping_every_s=0.2,
+        ping_timeout_s=2,
+        shrink_after_s=1,
+        drain_s=5,
+    )
+    pool = Pool(spec, tmp_path)
+    pool.start()
+    pool.running(2)
+    yield pool
+    stop_pool(spec)
+
+
+def test_a_killed_worker_is_replaced(pool: Pool) -> None:
+    """After kill -9 a new process runs under the same name, and its neighbour is the same as before."""
+    victim, neighbour = pool.pid(0), pool.pid(1)
+    os.kill(victim, signal.SIGKILL)
+    status = pool.until(lambda s: s.workers[0].pid not in {None, victim} and s.running == 2)
+    assert status.workers[0].restarts == 1
+    assert status.workers[1].pid == neighbour
+    assert [line.split()[0] for line in pool.diary(0)] == ["started", "started"]
+
+
+def test_a_hung_worker_is_replaced(pool: Pool) -> None:
+    """A worker whose process answers nothing is killed and replaced."""
+    victim = pool.pid(1)
+    pool.tell(1, "hang")
+    pool.until(lambda s: s.workers[1].pid not in {None, victim} and s.running == 2)
+    psutil.wait_procs([psutil.Process(victim)] if psutil.pid_exists(victim) else [], timeout=10)
+    assert not psutil.pid_exists(victim)
+
+
+def test_a_failed_worker_is_replaced(pool: Pool) -> None:
+    """A worker that says it is past saving is ended and replaced, later each time it fails again."""
+    pool.tell(0, "fail")
+    pool.until(lambda s: s.workers[0].restarts >= 3)
+    (pool.folder / f"{pool.spec.worker_name(0)}.fail").unlink()
+    pool.running(2)
+
+
+def test_a_killed_supervisor_comes_back_to_the_same_workers(pool: Pool) -> None:
+    """After kill -9 of the supervisor Ray starts it again, and it takes both workers over without a restart."""
+    before = pool_status(pool.spec)
+    os.kill(before.pid, signal.SIGKILL)
+    after = pool.until(lambda s: s.pid != before.pid and s.running == 2)
+    assert [worker.pid for worker in after.workers] == [worker.pid for worker in before.workers]
+    assert len(pool.diary(0)) == 1
+
+
+def test_supervisor_and_workers_killed_at_once_all_come_back(pool: Pool) -> None:
+    """The death of everything at the same moment is mended too."""
+    before = pool_status(pool.spec)
+    for pid in (before.pid, pool.pid(0), pool.pid(1)):
+        os.kill(pid, signal.SIGKILL)
+    after = pool.until(lambda s: s.pid != before.pid and s.running == 2)
+    assert {worker.pid for worker in after.workers}.isdisjoint({worker.pid for worker in before.workers} - {None})
+
+
+def test_the_pool_grows_and_shrinks_with_the_backlog(pool: Pool) -> None:
+    """More waiting brings a worker more, less lets it drain and go."""
+    (pool.folder / "backlog").write_text("30")
+    assert pool.running(3).backlog == 30
+    (pool.folder / "backlog").write_text("0")
+    pool.running(2)
+    assert [line.split()[0] for line in pool.diary(2)] == ["started", "drained"]
+    assert (pool.folder / f"{pool.spec.worker_name(2)}.closed").exists()
+
+
+def test_starting_twice_is_starting_once(pool: Pool) -> None:
+    """A second start finds the pool there."""
+    before = pool_status(pool.spec)
+    pool.start()
+    after = pool_status(pool.spec)
+    assert (after.pid, [w.pid for w in after.workers]) == (before.pid, [w.pid for w in before.workers])
+
+
+def test_stopping_drains_and_leaves_no_process(pool: Pool) -> None:
+    """A stopped pool has drained and closed each worker, and neither its workers nor its supervisor are left."""
+    status = pool_status(pool.spec)
+    pids = [pid for pid in (status.pid, *(worker.pid for worker in status.workers)) if pid is not None]
+    processes = [psutil.Process(pid) for pid in pids]
+    stop_pool(pool.spec)
+    assert psutil.wait_procs(processes, timeout=20)[1] == []
+    assert pool.diary(0)[-1].startswith("drained")
+    assert (pool.folder / f"{pool.spec.worker_name(1)}.closed").exists()
+    with pytest.raises(NotFound):
+        pool_status(pool.spec)
+
+
+def test_a_worker_that_lingers_does_not_hold_up_the_stop(pool: Pool) -> None:
+    """A drain past its deadline is cut short and the worker ended."""
+    (pool.folder / "linger").touch()
+    began = time.monotonic()
+    stop_pool(pool.spec)
+    assert time.monotonic() - began < pool.spec.drain_s + 3 * pool.spec.ping_timeout_s
+    assert [name for name in ray.util.list_named_actors() if name.startswith(pool.spec.name)] == []
