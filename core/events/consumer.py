@@ -170,7 +170,11 @@ class EventConsumer:
             await self._bury(entry, f"failed {entry.deliveries} times, at last: {why}")
 
     async def _bury(self, entry: Entry, reason: str) -> None:
-        await self._dead_letters.record(entry, reason)
-        await self._stream.bury(entry, reason)
+        try:
+            await self._dead_letters.record(entry, reason)
+            await self._stream.bury(entry, reason)
+        except Unavailable:
+            self._excused.add(entry.id)
+            raise
         self._excused.discard(entry.id)
         _log.error("event_buried", stream_id=entry.id, reason=reason)

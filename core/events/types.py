@@ -72,6 +72,8 @@ class FeeReminder(Payload):
     amount: float = Field(default_factory=lambda known: known.get("amount_kobo", 0) / 100)
     """The same in whole units, as the source has it; ``amount_kobo`` is the one to count with."""
     due_date: date
+    balances_kobo: dict[StudentId, int] = Field(default_factory=dict)
+    """What each of them still owes, where that is known."""
 
     @model_validator(mode="after")
     def _amounts_agree(self) -> "FeeReminder":
