@@ -42,9 +42,8 @@ class ProcessMark:
         draft.write_text(f"{self.pid} {self.born_at!r}\n")
         draft.replace(file)
 
-    @property
     def alive(self) -> bool:
-        """Whether this very process runs; one that only waits to be reaped does not."""
+        """Tell whether this very process runs; one that only waits to be reaped does not."""
         try:
             process = psutil.Process(self.pid)
             return process.create_time() == self.born_at and process.status() != psutil.STATUS_ZOMBIE
@@ -53,7 +52,7 @@ class ProcessMark:
 
     def send(self, signum: signal.Signals) -> None:
         """Send a signal, if it still is this process."""
-        if self.alive:
+        if self.alive():
             os.kill(self.pid, signum)
 
 
@@ -70,8 +69,8 @@ def end(marks: Sequence[ProcessMark], *, within_s: float, hard: bool = True) -> 
 
 def _await_end(marks: Sequence[ProcessMark], within_s: float) -> list[ProcessMark]:
     deadline = time.monotonic() + within_s
-    left = [mark for mark in marks if mark.alive]
+    left = [mark for mark in marks if mark.alive()]
     while left and time.monotonic() < deadline:
         time.sleep(0.02)
-        left = [mark for mark in left if mark.alive]
+        left = [mark for mark in left if mark.alive()]
     return left

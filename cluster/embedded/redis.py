@@ -34,7 +34,7 @@ class EmbeddedRedis:
     def pid(self) -> int | None:
         """The server's process, or None where none is running."""
         mark = ProcessMark.read(self._mark_file)
-        return mark.pid if mark and mark.alive else None
+        return mark.pid if mark and mark.alive() else None
 
     @property
     def url(self) -> str:

@@ -48,4 +48,4 @@ def test_a_mark_knows_its_process_from_a_later_one_of_that_number(tmp_path: Path
     stranger = ProcessMark(os.getpid(), 1.0)
     stranger.write(tmp_path / "redis.pid")
     assert EmbeddedRedis(tmp_path).pid is None
-    assert ProcessMark.of(os.getpid()).alive
+    assert ProcessMark.of(os.getpid()).alive()
