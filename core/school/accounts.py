@@ -47,12 +47,17 @@ def staff_account(
 ) -> NewAccount:
     """Return the account of a member of staff: by email, phone or number; a subject teacher where no role is given."""
     given = tuple(sorted(roles)) or (Role.SUBJECT_TEACHER,)
-    strangers = sorted(set(given) - STAFF_ROLES)
+    check_staff_roles(given)
+    usernames = _usernames(email, phone, staff_no)
+    return NewAccount(owner=Owner.STAFF, owner_id=staff_id, name=name, roles=given, usernames=usernames)
+
+
+def check_staff_roles(roles: Iterable[Role]) -> None:
+    """Raise ``InvalidInput`` for a role that is not for staff."""
+    strangers = sorted(set(roles) - STAFF_ROLES)
     if strangers:
         fault = Fault("/roles", f"allowed: {', '.join(sorted(STAFF_ROLES))}", "unknown")
         raise InvalidInput(f"staff can't be {', '.join(strangers)}", [fault])
-    usernames = _usernames(email, phone, staff_no)
-    return NewAccount(owner=Owner.STAFF, owner_id=staff_id, name=name, roles=given, usernames=usernames)
 
 
 def guardian_account(guardian_id: GuardianId, *, name: str, email: str | None, phone: str | None) -> NewAccount:

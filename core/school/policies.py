@@ -125,12 +125,7 @@ def parse_policy(kind: PolicyKind, body: Mapping[str, Any]) -> PolicyBody:
     try:
         return _BODIES[kind].model_validate(dict(body))
     except ValidationError as error:
-        faults = [
-            Fault(
-                "/".join(["/body", *map(str, found["loc"])]), found["msg"].removeprefix("Value error, "), found["type"]
-            )
-            for found in error.errors(include_url=False, include_context=False)
-        ]
+        faults = _faults(error)
         raise InvalidInput(f"this is no {kind.replace('_', ' ')} policy: {faults[0].what}", faults) from error
 
 
@@ -143,3 +138,18 @@ def _refuse_repeats(what: str, values: list[str]) -> None:
     repeated = sorted({value for value in values if values.count(value) > 1})
     if repeated:
         raise ValueError(f"each {what} may stand once; repeated: {', '.join(repeated)}")
+
+
+def _faults(error: ValidationError) -> list[Fault]:
+    """Return the innermost faults: a whole can't be judged while a part of it is wrong."""
+    found = error.errors(include_url=False, include_context=False)
+    outer = {fault["loc"][:depth] for fault in found for depth in range(len(fault["loc"]))}
+    return [
+        Fault(
+            "/".join(["/body", *map(str, fault["loc"])]),
+            fault["msg"].removeprefix("Value error, "),
+            fault["type"],
+        )
+        for fault in found
+        if fault["loc"] not in outer
+    ]

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,8 @@ TERM_DATES = (
     ("Second Term", date(2028, 1, 10), date(2028, 4, 7)),
     ("Third Term", date(2028, 4, 24), date(2028, 7, 21)),
 )
+CONSENTED_AT = datetime(2027, 9, 1, 8, 0, tzinfo=UTC)
+"""Before the moment a ``FakeClock`` stands at."""
 ARM_NAMES = ("Ruby", "Emerald", "Sapphire", "Topaz", "Amber", "Pearl")
 SUBJECTS = (("MTH", "Mathematics"), ("ENG", "English Language"))
 
@@ -242,7 +244,7 @@ def _plan_guardian(plan: _Plan, student: StudentId, number: int) -> GuardianId:
     made = GuardianId(plan.add("guardians", family_name=name, given_names="Ngọzi", email=email, phone=phone))
     plan.link("guardianships", guardian_id=made, student_id=student, relationship="mother")
     for channel in ("email", "sms", "push"):
-        plan.add("consents", guardian_id=made, channel=channel, granted=True, source="form")
+        plan.add("consents", guardian_id=made, channel=channel, granted=True, source="form", recorded_at=CONSENTED_AT)
     plan.account("guardian_id", made, email, f"{name} Ngọzi", Role.GUARDIAN)
     return made
 

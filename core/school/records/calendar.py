@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from core.access.principal import Principal, Scope
-from core.errors import Conflict
+from core.errors import Conflict, NotFound
 from core.ids import TermId
 from core.ports import Transaction
 from core.school.model import AcademicSession, Term
@@ -75,7 +75,8 @@ class Terms(Family[Term]):
             _refuse_closed(before)
         session_id = _after("session_id", values, before)
         session = await sql.get(tx, store.SESSIONS, where("r.id = {}", session_id))
-        assert session is not None  # noqa: S101 - references are checked before
+        if session is None:
+            raise NotFound("there is no such session")
         starts_on, ends_on = _after("starts_on", values, before), _after("ends_on", values, before)
         check_dates(starts_on, ends_on)
         if starts_on < session.starts_on or ends_on > session.ends_on:

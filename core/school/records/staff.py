@@ -11,7 +11,7 @@ from core.errors import Conflict
 from core.ids import StaffId
 from core.ports import Transaction
 from core.school import account_store
-from core.school.accounts import Owner, open_accounts, staff_account
+from core.school.accounts import Owner, check_staff_roles, open_accounts, staff_account
 from core.school.model import Staff, display_name
 from core.school.records import people_store
 from core.school.records.family import Family
@@ -45,6 +45,10 @@ class StaffRecords(Family[Staff]):
         if "active" in filters:
             conditions.append(where("r.active = {}", filters["active"]))
         return conditions
+
+    @override
+    async def _check(self, tx: Transaction, values: Values, before: Staff | None) -> None:
+        check_staff_roles(values.get("roles", ()))
 
     @override
     async def _insert(self, tx: Transaction, principal: Principal, record_id: UUID, values: Values) -> None:
