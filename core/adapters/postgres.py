@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 from asyncpg.exceptions._base import DataError as UnfitArgument  # the public DataError is the server's alone
 
+from core.adapters.statements import Measured
 from core.errors import Broken, Conflict, InvalidInput, Unavailable
 from core.ids import SchoolId, UserId
 from core.ports import Row, Transaction
@@ -25,25 +26,30 @@ class AsyncpgTransaction:
 
     async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
         """Return all rows of a statement."""
-        return await self._connection.fetch(sql, *args)  # type: ignore[no-any-return]
+        with Measured(sql):
+            return await self._connection.fetch(sql, *args)  # type: ignore[no-any-return]
 
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
         """Return the first row of a statement, or None."""
-        return await self._connection.fetchrow(sql, *args)  # type: ignore[no-any-return]
+        with Measured(sql):
+            return await self._connection.fetchrow(sql, *args)  # type: ignore[no-any-return]
 
     async def fetchval(self, sql: str, *args: object) -> Any:
         """Return the first column of the first row, or None."""
-        return await self._connection.fetchval(sql, *args)
+        with Measured(sql):
+            return await self._connection.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> int:
         """Run a statement and return how many rows it touched."""
-        tag: str = await self._connection.execute(sql, *args)
+        with Measured(sql):
+            tag: str = await self._connection.execute(sql, *args)
         last = tag.rsplit(" ", 1)[-1]
         return int(last) if last.isdigit() else 0
 
     async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
         """Append many rows by COPY and return how many."""
-        await self._connection.copy_records_to_table(table, columns=list(columns), records=rows)
+        with Measured(f"INSERT INTO {table} "):
+            await self._connection.copy_records_to_table(table, columns=list(columns), records=rows)
         return len(rows)
 
 
