@@ -9,22 +9,17 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from core.access.principal import Role
-from core.errors import Fault
 from core.ids import StudentId
 from core.school.grading import ResultStatus
 from core.school.marks.approval import SheetState
-from core.school.marks.chain import BulkItem, Moved
-from core.school.marks.model import AuditEntry, ListedSheet, Mark, MarkStatus, SheetHead, Step, Upload
+from core.school.marks.model import AuditEntry, ListedSheet, Mark, MarkStatus, SheetHead, Step
 from core.school.marks.results import SheetResults, StudentLine
 from core.school.marks.sheets import Edit, SheetView
 from core.school.marks.student_results import StudentResults, SubjectLine
-from core.school.marks.uploads import LabelledChange, UploadOutcome
 from core.school.policies import Component
-from deployments.ground.problem import ProblemFault, kind_of
 from deployments.ground.wire import Wire, WireRequest
 
-Reason = Annotated[str, StringConstraints(min_length=3, max_length=500)]
-Comment = Annotated[str, StringConstraints(max_length=500)]
+Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, pattern=r"^[^\x00]*$")]
 ListedState = Literal["not_opened", "draft", "submitted", "approved", "published"]
 
 
@@ -272,177 +267,6 @@ class AuditEntryOut(Wire):
         )
 
 
-class ChangeOut(Wire):
-    """One mark that becomes another."""
-
-    student_id: UUID
-    student_no: str
-    name: str
-    component: str
-    old: MarkOut
-    new: MarkOut
-    cell: str = Field(description="Where it stands in the workbook, such as Marks!D7.")
-    changed_since: bool = Field(description="Someone else changed this mark since the workbook was downloaded.")
-
-    @classmethod
-    def of(cls, line: LabelledChange) -> Self:
-        """Return a change."""
-        return cls(
-            student_id=line.student.id,
-            student_no=line.student.student_no,
-            name=line.student.name,
-            component=line.change.component,
-            old=MarkOut.of(line.change.old),
-            new=MarkOut.of(line.change.new),
-            cell=line.place,
-            changed_since=line.collides,
-        )
-
-
-class UploadOut(Wire):
-    """What an upload did, or in a dry run would do."""
-
-    sheet_id: UUID
-    sheet_version: int
-    dry_run: bool
-    upload_id: UUID | None
-    changed: int
-    changes: list[ChangeOut]
-    errors: list[ProblemFault] = Field(description="In a dry run only: any of these would refuse the workbook.")
-    warnings: list[ProblemFault]
-    report_url: str | None = Field(description="A copy of the workbook with the errors marked in it.")
-
-    @classmethod
-    def of(cls, outcome: UploadOutcome) -> Self:
-        """Return an outcome."""
-        return cls(
-            sheet_id=outcome.sheet_id,
-            sheet_version=outcome.sheet_version,
-            dry_run=outcome.is_dry_run,
-            upload_id=outcome.upload_id,
-            changed=len(outcome.changes),
-            changes=[ChangeOut.of(line) for line in outcome.changes],
-            errors=_faults(outcome.faults),
-            warnings=_faults(outcome.warnings),
-            report_url=outcome.report_url,
-        )
-
-
-class PastUploadOut(Wire):
-    """A workbook whose marks were taken over."""
-
-    id: UUID
-    changed: int
-    uploaded_by: UUID | None
-    uploaded_at: datetime
-    undone_at: datetime | None
-
-    @classmethod
-    def of(cls, upload: Upload) -> Self:
-        """Return an upload."""
-        return cls.model_validate(upload)
-
-
-class UploadsOut(Wire):
-    """A sheet's uploads, newest first."""
-
-    items: list[PastUploadOut]
-
-
-class FileLink(Wire):
-    """Where a file is to be had for a day."""
-
-    url: str
-
-
-class SubmitSheet(WireRequest):
-    """How a sheet is handed in."""
-
-    force: bool = Field(False, description="Hand in although marks are missing; needs a reason.")
-    reason: Comment = ""
-
-
-class CommentOnSheet(WireRequest):
-    """A word on an approval."""
-
-    comment: Comment = ""
-
-
-class ReturnSheet(WireRequest):
-    """Why a sheet goes back."""
-
-    comment: Reason
-
-
-class ReopenSheet(WireRequest):
-    """Why a published sheet is opened again."""
-
-    reason: Reason
-
-
-class MovedOut(Wire):
-    """Where a sheet has come."""
-
-    sheet_id: UUID
-    state: SheetState
-    waits_for: Role | None
-    round: int
-    version: int
-
-    @classmethod
-    def of(cls, moved: Moved) -> Self:
-        """Return where a sheet has come."""
-        return cls(
-            sheet_id=moved.sheet_id,
-            state=moved.standing.state,
-            waits_for=moved.waits_for,
-            round=moved.standing.round,
-            version=moved.version,
-        )
-
-
-class SeveralSheets(WireRequest):
-    """The sheets to act on."""
-
-    sheet_ids: list[UUID] = Field(min_length=1, max_length=200)
-
-
-class BulkItemOut(Wire):
-    """What became of one sheet."""
-
-    sheet_id: UUID
-    ok: bool
-    sheet: MovedOut | None
-    problem: str | None = Field(description="The type of the problem, such as /problems/conflict.")
-    detail: str | None
-
-    @classmethod
-    def of(cls, item: BulkItem) -> Self:
-        """Return one item."""
-        error = item.error
-        return cls(
-            sheet_id=item.sheet_id,
-            ok=item.moved is not None,
-            sheet=MovedOut.of(item.moved) if item.moved else None,
-            problem=f"/problems/{kind_of(error).slug}" if error else None,
-            detail=str(error) if error else None,
-        )
-
-
-class BulkOut(Wire):
-    """What became of each sheet."""
-
-    items: list[BulkItemOut]
-    done: int
-    failed: int
-
-    @classmethod
-    def of(cls, items: Sequence[BulkItem]) -> Self:
-        """Return all items."""
-        done = sum(item.moved is not None for item in items)
-        return cls(items=[BulkItemOut.of(item) for item in items], done=done, failed=len(items) - done)
-
-
 class SubjectResultOut(ResultOut):
     """One subject of a student."""
 
@@ -503,7 +327,3 @@ def _line(line: StudentLine, head: SheetHead) -> StudentLineOut:
 
 def _average(results: SheetResults) -> float | None:
     return None if results.class_average is None else float(results.class_average)
-
-
-def _faults(faults: Sequence[Fault]) -> list[ProblemFault]:
-    return [ProblemFault(pointer=fault.where, detail=fault.what, code=fault.code) for fault in faults]

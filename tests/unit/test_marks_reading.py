@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -46,7 +47,7 @@ def read(change: Callable[[Worksheet], Any], head: SheetHead = HEAD) -> Reading:
     return read_marks(parse_workbook(buffer.getvalue()), head, ROSTER)
 
 
-def put(address: str, value: object) -> Callable[[Worksheet], None]:
+def put(address: str, value: Any) -> Callable[[Worksheet], None]:
     """Return a change that types a value into a cell."""
 
     def change(page: Worksheet) -> None:
@@ -73,7 +74,9 @@ def test_an_untouched_sheet_changes_nothing() -> None:
         ("D7", "nine", "text_for_number"),
         ("D7", "9", "text_for_number"),
         ("D7", 10.5, "above_maximum"),
+        ("D7", 10**400, "above_maximum"),
         ("D8", -1, "negative"),
+        ("D8", -1e300, "negative"),
         ("F9", 1.005, "too_many_decimals"),
         ("G9", True, "not_a_number"),
         ("G9", datetime(2027, 1, 2), "not_a_number"),  # noqa: DTZ001 - spreadsheets know no zones
@@ -87,7 +90,7 @@ def test_an_untouched_sheet_changes_nothing() -> None:
         ("H6", "Exam (max 60)", "duplicate_column"),
     ],
 )
-def test_each_fault_is_told_by_its_cell(address: str, value: object, code: str) -> None:
+def test_each_fault_is_told_by_its_cell(address: str, value: Any, code: str) -> None:
     """What is wrong has its own code, at the cell where it is, and is the only fault."""
     where = address if code not in {"extra_column", "duplicate_column"} else "H6"
     faults = read(put(address, value)).faults
@@ -163,9 +166,8 @@ def test_columns_may_change_places() -> None:
 )  # fmt: skip
 def test_a_sheet_of_something_else_is_refused(field: str, code: str) -> None:
     """A workbook made for another term, class, subject or school is told as that and not read."""
-    from dataclasses import replace
-
-    other = replace(HEAD, **{field: uuid4()})
+    changed: dict[str, Any] = {field: uuid4()}
+    other = replace(HEAD, **changed)
     assert codes(read(put("D7", 99), other).faults) == [("/file", code)]
 
 

@@ -126,9 +126,9 @@ def allowed(component: Component) -> str:
     return f"allowed: 0 to {component.max} with at most two decimals, A (absent), X (exempt)"
 
 
-def _exact(value: float | Decimal) -> Decimal:
+def _exact(value: int | float | Decimal) -> Decimal:
     """Return the number a spreadsheet shows, which keeps 15 significant digits; stray ones lie past them."""
-    return Decimal(f"{value:.15g}")
+    return Decimal(value) if isinstance(value, int) else Decimal(f"{value:.15g}")
 
 
 def _read_text(text: str, component: Component) -> Mark | None:
@@ -142,6 +142,11 @@ def _read_text(text: str, component: Component) -> Mark | None:
 
 def _plain(value: Value) -> str:
     return " ".join(value.split()).casefold() if isinstance(value, str) else ""
+
+
+def _as_number(value: Value) -> str:
+    """Return a student number as text; one of digits alone may have become a number in the spreadsheet."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _find_header(sheet: Sheet) -> SheetRow | None:
@@ -236,7 +241,7 @@ class _Rows:
         """Return whose row it is; None where that is a fault."""
         column = self._columns.student_no
         value = row.at(column)
-        student = self._by_number.get(str(value).casefold())
+        student = self._by_number.get(_as_number(value).casefold())
         if value is None:
             self._fault(row, column, "missing_student_number", "there are marks but no student number")
         elif isinstance(value, Refused):

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from core.access.principal import Principal, Scope
 from core.clock import Clock
-from core.errors import Conflict, Fault, InvalidInput, NotFound
+from core.errors import Conflict, Fault, InvalidInput, NotFound, SchoolOSError
 from core.ids import ClassArmId, MarkSheetId, MarkUploadId, SubjectId, TermId, new_id
 from core.ports import Database, ObjectStore, Transaction
 from core.school.marks import access, rights, sheet_store, store, upload_store
@@ -118,7 +118,11 @@ class MarkUploads:
         key = file_key(examined.head, upload_id, "original.xlsx")
         await self._objects.put(key, content, XLSX)
         sha256 = hashlib.sha256(content).digest()
-        return await self._take_over(principal, sheet_id, sheets, upload_id=upload_id, key=key, sha256=sha256)
+        try:
+            return await self._take_over(principal, sheet_id, sheets, upload_id=upload_id, key=key, sha256=sha256)
+        except SchoolOSError:
+            await self._objects.delete(key)
+            raise
 
     async def undo(self, principal: Principal, *, sheet_id: MarkSheetId, upload_id: MarkUploadId) -> UploadOutcome:
         """Give the marks of an upload back what they were. Raises ``Conflict`` where one was changed again later."""
