@@ -132,12 +132,13 @@ class Imports:
             report = await _report(tx, import_id)
             if report.state is not ImportState.APPLIED:
                 raise Conflict(f"there is nothing to undo: this import is {report.state}")
-            obstacles = await undo_store.obstacles(tx, import_id)
+            log = await undo_store.read_log(tx, import_id)
+            obstacles = await undo_store.obstacles(tx, log)
             if obstacles:
                 faults = [Fault(f"/{found.table}/{found.label}", found.what, "in_the_way") for found in obstacles]
                 listed = "; ".join(f"{found.table} {found.label} {found.what}" for found in obstacles[:5])
                 raise Conflict(f"the import can't be undone any more: {listed}", faults)
-            await undo_store.take_back(tx, import_id, principal.user_id)
+            await undo_store.take_back(tx, log, principal.user_id)
             await undo_store.mark_undone(tx, import_id, actor=principal.user_id, at=self._clock.now())
             return await _report(tx, import_id)
 
