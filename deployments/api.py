@@ -4,13 +4,16 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 from ray import serve
-from ray.serve import Application, Deployment
+from ray.serve import Application
 
 
 def api_application(build: Callable[[], FastAPI], *, replicas: int = 1, num_cpus: float = 0.1) -> Application:
     """Return the deployment. ``build`` is run in each replica, so that nothing but itself is sent there."""
-    deployment: Deployment = serve.deployment(
-        serve.ingress(build)(),
+
+    def in_replica() -> FastAPI:
+        return build()  # Serve runs only plain functions; any other callable it takes for the app itself
+
+    deployment: serve.Deployment = serve.deployment(
         name="api",
         num_replicas=replicas,
         max_ongoing_requests=100,  # the default, 5, leaves the database idle
@@ -19,6 +22,5 @@ def api_application(build: Callable[[], FastAPI], *, replicas: int = 1, num_cpus
         health_check_period_s=10,
         ray_actor_options={"num_cpus": num_cpus},
         logging_config={"enable_access_log": False},  # the ground writes its own, with ids and no personal data
-    )
-    application: Application = deployment.bind()
-    return application
+    )(serve.ingress(in_replica)())
+    return deployment.bind()

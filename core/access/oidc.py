@@ -12,7 +12,7 @@ from core.access import store
 from core.access.principal import Principal
 from core.access.tokens import check_times
 from core.clock import Clock
-from core.errors import NotAuthenticated
+from core.errors import NotAuthenticated, Unavailable
 from core.ports import Database
 from core.telemetry import get_logger
 
@@ -20,7 +20,10 @@ log = get_logger("access")
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 """Signatures with a public key only: neither ``none`` nor one whose key we would have to share (RFC 8725, 3.1)."""
-KEYS_KEPT = timedelta(hours=1)
+KEYS_FRESH = timedelta(hours=1)
+"""After this the set is fetched anew, so that a key which was taken back stops."""
+KEYS_KEPT = timedelta(hours=12)
+"""How long keys serve on while the provider is away."""
 MIN_INTERVAL = timedelta(seconds=30)
 """Between two fetches for keys we don't know, so that a flood of made-up ones does not reach the provider."""
 PRINCIPAL_KEPT = timedelta(seconds=15)
@@ -45,23 +48,33 @@ class SigningKeys:
         self._clock = clock
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at: datetime | None = None
+        self._tried_at: datetime | None = None
         self._fetching = asyncio.Lock()
 
     async def get(self, kid: str) -> jwt.PyJWK | None:
         """Return a key, fetching the set where it is old or lacks it. Raises ``Unavailable`` while there is none."""
-        if kid in self._keys and not self._is_older_than(KEYS_KEPT):
+        if kid in self._keys and not self._is_over(KEYS_FRESH, self._fetched_at):
             return self._keys[kid]
         async with self._fetching:
-            if self._is_older_than(MIN_INTERVAL) and (kid not in self._keys or self._is_older_than(KEYS_KEPT)):
-                await self._fetch()
+            wanted = kid not in self._keys or self._is_over(KEYS_FRESH, self._fetched_at)
+            if wanted and self._is_over(MIN_INTERVAL, self._tried_at):
+                await self._try_to_fetch()
+        if self._is_over(KEYS_KEPT, self._fetched_at):
+            raise Unavailable("the identity provider does not answer; try again shortly", 30.0)
         return self._keys.get(kid)
 
-    def _is_older_than(self, age: timedelta) -> bool:
-        return self._fetched_at is None or self._clock.now() - self._fetched_at >= age
+    def _is_over(self, age: timedelta, since: datetime | None) -> bool:
+        return since is None or self._clock.now() - since >= age
 
-    async def _fetch(self) -> None:
-        document = await self._source.fetch()
-        self._fetched_at = self._clock.now()
+    async def _try_to_fetch(self) -> None:
+        """Fetch the set; where the provider is away, the keys in hand serve on for a while."""
+        self._tried_at = self._clock.now()
+        try:
+            document = await self._source.fetch()
+        except Unavailable:
+            log.warning("signing_keys_not_fetched", issuer_answers=False)
+            return
+        self._fetched_at = self._tried_at
         self._keys = _usable(document)
         log.info("signing_keys_fetched", count=len(self._keys))
 
