@@ -69,9 +69,9 @@ CREATE TABLE deliveries (
     content              jsonb NOT NULL,          -- what the template needs
     attempts             smallint NOT NULL DEFAULT 0,
     failures             smallint NOT NULL DEFAULT 0,   -- attempts that used up a retry: not those lost or throttled
-    next_attempt_at      timestamptz NOT NULL DEFAULT now(),
+    next_attempt_at      timestamptz DEFAULT now(),   -- null unless queued or retry
     lease_owner          text,
-    lease_until          timestamptz,
+    lease_until          timestamptz,             -- null unless claimed or sending
     sending_at           timestamptz,             -- when the attempt under way, or the last one, began
     provider             text,
     provider_message_id  text,
@@ -79,17 +79,21 @@ CREATE TABLE deliveries (
     occurred_at          timestamptz NOT NULL,    -- the event's time: latency counts from here
     created_at           timestamptz NOT NULL DEFAULT now(),
     finished_at          timestamptz,
+    died_at              timestamptz,             -- null unless dead
     PRIMARY KEY (school_id, id),
     UNIQUE (school_id, event_id, recipient_id, student_id, channel),
+    CHECK ((state IN ('queued', 'retry')) = (next_attempt_at IS NOT NULL)),
+    CHECK ((state IN ('claimed', 'sending')) = (lease_until IS NOT NULL)),
+    CHECK ((state = 'dead') = (died_at IS NOT NULL)),
     FOREIGN KEY (school_id, recipient_id) REFERENCES users (school_id, id),
     FOREIGN KEY (school_id, student_id) REFERENCES students (school_id, id)
-);
-CREATE INDEX deliveries_due ON deliveries (channel, next_attempt_at) WHERE state IN ('queued', 'retry');
-CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state IN ('claimed', 'sending');
-CREATE INDEX deliveries_recipient ON deliveries (school_id, recipient_id, created_at DESC);
+) WITH (fillfactor = 70);
+-- No index knows the state itself, so that the step from claimed to sending touches none of them and stays on its page.
+CREATE INDEX deliveries_due ON deliveries (channel, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE lease_until IS NOT NULL;
+CREATE INDEX deliveries_dead ON deliveries (school_id, died_at) WHERE died_at IS NOT NULL;
 CREATE INDEX deliveries_student ON deliveries (school_id, student_id);
 CREATE INDEX deliveries_newest ON deliveries (school_id, created_at DESC, id DESC);
-CREATE INDEX deliveries_dead ON deliveries (school_id) WHERE state = 'dead';
 CALL tenant_table('deliveries');
 CREATE POLICY dispatch ON deliveries TO schoolos_dispatch USING (true) WITH CHECK (true);
 GRANT SELECT, UPDATE ON deliveries TO schoolos_dispatch;

@@ -84,7 +84,7 @@ class DeliveryLoop:
                 lane.abandon()
         await _cancel([*self._sending, *([self._recording] if self._recording else [])])
         async with self._db.dispatch() as tx:
-            given_back = await delivery_store.give_back(tx, worker=self._worker)
+            given_back = await delivery_store.give_back(tx, worker=self._worker, now=self._clock.now())
         log.info("delivery_stopped", given_back=given_back)
 
     @property

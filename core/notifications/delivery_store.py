@@ -18,27 +18,28 @@ WITH due AS (
     FROM unnest($1::text[], $2::int[]) AS want (channel, room)
     CROSS JOIN LATERAL (
         SELECT school_id, id FROM deliveries
-        WHERE channel = want.channel AND state IN ('queued', 'retry') AND next_attempt_at <= $3
+        WHERE channel = want.channel AND next_attempt_at <= $3
         ORDER BY next_attempt_at
         LIMIT want.room
         FOR UPDATE SKIP LOCKED
     ) d
 )
-UPDATE deliveries d SET state = 'claimed', lease_owner = $4, lease_until = $5
+UPDATE deliveries d SET state = 'claimed', next_attempt_at = NULL, lease_owner = $4, lease_until = $5
 FROM due WHERE d.school_id = due.school_id AND d.id = due.id
 RETURNING d.school_id, d.id, d.event_type, d.recipient_id, d.student_id, d.channel, d.address, d.language, d.content,
           d.attempts, d.failures, d.traceparent, d.created_at, d.occurred_at
 """
 
 # Written before the request, so that a dead worker leaves a trace of what may have left. Only what is still this
-# worker's own since it was claimed is sent.
-# $1 schools, $2 deliveries, $3 attempts before, $4 worker, $5 now, $6 end of the lease.
+# worker's own since it was claimed is sent: marking counts an attempt, so that the number before tells it is not
+# sending already. The lease is renewed only where it is too short for a request; untouched, no index is.
+# $1 schools, $2 deliveries, $3 attempts before, $4 worker, $5 now, $6 end of a new lease, $7 what is too short.
 _MARK_SENDING = """
 UPDATE deliveries d
-SET state = 'sending', attempts = d.attempts + 1, sending_at = $5, lease_until = $6
+SET state = 'sending', attempts = d.attempts + 1, sending_at = $5,
+    lease_until = CASE WHEN d.lease_until < $7 THEN $6 ELSE d.lease_until END
 FROM unnest($1::uuid[], $2::uuid[], $3::smallint[]) AS own (school_id, id, attempts)
-WHERE d.school_id = own.school_id AND d.id = own.id AND d.state = 'claimed' AND d.lease_owner = $4
-  AND d.attempts = own.attempts
+WHERE d.school_id = own.school_id AND d.id = own.id AND d.lease_owner = $4 AND d.attempts = own.attempts
 RETURNING d.id
 """
 
@@ -56,13 +57,14 @@ WITH said AS (
     UPDATE deliveries d
     SET state = said.state, reason = said.reason, attempts = said.number,
         failures = d.failures + said.uses_a_retry::int,
-        next_attempt_at = coalesce(said.next_attempt_at, d.next_attempt_at),
+        next_attempt_at = said.next_attempt_at,
         lease_owner = NULL, lease_until = NULL, sending_at = said.started_at, provider = said.provider,
         provider_message_id = said.provider_message_id,
-        finished_at = CASE WHEN said.state <> 'retry' THEN said.finished_at END
+        finished_at = CASE WHEN said.state <> 'retry' THEN said.finished_at END,
+        died_at = CASE WHEN said.state = 'dead' THEN said.finished_at END
     FROM said
     WHERE d.school_id = said.school_id AND d.id = said.id AND d.lease_owner = $1
-      AND (d.state, d.attempts) IN (('sending', said.number), ('claimed', said.number - 1))
+      AND d.attempts = CASE d.state WHEN 'sending' THEN said.number ELSE said.number - 1 END
     RETURNING d.recipient_id, d.event_type, d.student_id, said.*
 ), belled AS (
     INSERT INTO notifications (school_id, id, user_id, delivery_id, event_type, student_id, title, body, created_at)
@@ -84,7 +86,7 @@ SELECT id FROM counted
 _RELEASE_EXPIRED = """
 WITH expired AS (
     SELECT school_id, id, state AS was, lease_owner AS worker FROM deliveries
-    WHERE state IN ('claimed', 'sending') AND lease_until < $1
+    WHERE lease_until < $1
     ORDER BY lease_until LIMIT $2
     FOR UPDATE SKIP LOCKED
 ), released AS (
@@ -92,7 +94,9 @@ WITH expired AS (
     SET state = CASE WHEN d.attempts >= $3 THEN 'dead' ELSE 'retry' END,
         reason = CASE WHEN d.attempts >= $3 THEN 'gave_up' END,
         finished_at = CASE WHEN d.attempts >= $3 THEN $1 END,
-        next_attempt_at = $1, lease_owner = NULL, lease_until = NULL
+        died_at = CASE WHEN d.attempts >= $3 THEN $1 END,
+        next_attempt_at = CASE WHEN d.attempts < $3 THEN $1 END,
+        lease_owner = NULL, lease_until = NULL
     FROM expired e WHERE d.school_id = e.school_id AND d.id = e.id
     RETURNING d.school_id, d.id, d.attempts, d.sending_at, e.was, e.worker
 ), logged AS (
@@ -107,14 +111,15 @@ FROM released
 # At a drain: what was claimed and not sent goes back at once.
 _GIVE_BACK = """
 UPDATE deliveries
-SET state = CASE WHEN attempts = 0 THEN 'queued' ELSE 'retry' END, lease_owner = NULL, lease_until = NULL
-WHERE state = 'claimed' AND lease_owner = $1
+SET state = CASE WHEN attempts = 0 THEN 'queued' ELSE 'retry' END,
+    next_attempt_at = $2, lease_owner = NULL, lease_until = NULL
+WHERE lease_until IS NOT NULL AND state = 'claimed' AND lease_owner = $1
 """
 
-_DUE = "SELECT count(*) FROM deliveries WHERE state IN ('queued', 'retry') AND next_attempt_at <= $1"
+_DUE = "SELECT count(*) FROM deliveries WHERE next_attempt_at <= $1"
 
 _DEAD = """
-SELECT (SELECT count(*) FROM deliveries WHERE state = 'dead') + (SELECT count(*) FROM dead_events)
+SELECT (SELECT count(*) FROM deliveries WHERE died_at IS NOT NULL) + (SELECT count(*) FROM dead_events)
 """
 
 
@@ -127,11 +132,17 @@ async def claim_due(
 
 
 async def mark_sending(
-    tx: Transaction, deliveries: Sequence[Delivery], *, worker: str, now: datetime, lease: timedelta
+    tx: Transaction,
+    deliveries: Sequence[Delivery],
+    *,
+    worker: str,
+    now: datetime,
+    lease: timedelta,
+    at_least: timedelta,
 ) -> set[DeliveryId]:
-    """Note that requests go out now, and renew their leases; return those that are still the worker's own."""
+    """Note that requests go out now, each under a lease of at least so long; return those still the worker's own."""
     schools, ids, before = zip(*((each.school_id, each.id, each.attempts) for each in deliveries), strict=True)
-    rows = await tx.fetch(_MARK_SENDING, schools, ids, before, worker, now, now + lease)
+    rows = await tx.fetch(_MARK_SENDING, schools, ids, before, worker, now, now + lease, now + at_least)
     return {row["id"] for row in rows}
 
 
@@ -148,9 +159,9 @@ async def release_expired(tx: Transaction, *, now: datetime, limit: int = 1000) 
     return (row["unsent"], row["in_doubt"]) if row else (0, 0)
 
 
-async def give_back(tx: Transaction, *, worker: str) -> int:
+async def give_back(tx: Transaction, *, worker: str, now: datetime) -> int:
     """Release what a worker claimed and has not begun to send; return how many."""
-    return await tx.execute(_GIVE_BACK, worker)
+    return await tx.execute(_GIVE_BACK, worker, now)
 
 
 async def count_due(tx: Transaction, now: datetime) -> int:

@@ -58,7 +58,8 @@ WITH audience AS (
                             finished_at)
     SELECT $1, gen_random_uuid(), $2, $6::text, recipient_id, student_id, channel,
            CASE WHEN obstacle IS NULL THEN 'queued' ELSE 'skipped' END, obstacle,
-           address, language, content, $8, $9, $10, $10, CASE WHEN obstacle IS NOT NULL THEN $10::timestamptz END
+           address, language, content, $8, $9, $10, CASE WHEN obstacle IS NULL THEN $10::timestamptz END,
+           CASE WHEN obstacle IS NOT NULL THEN $10::timestamptz END
     FROM ranked
     WHERE obstacle IS NOT NULL OR channel = 'push' OR rank = chosen
     ON CONFLICT (school_id, event_id, recipient_id, student_id, channel) DO NOTHING

@@ -38,6 +38,11 @@ class DeliveryPolicy:
     poll: timedelta = timedelta(milliseconds=250)
     """How soon a delivery is noticed that became due without a word: a retry, or another worker's event."""
 
+    @property
+    def shortest_lease(self) -> timedelta:
+        """What a request needs of its lease: its own time, and half of what is left to write the verdict in."""
+        return (self.request_timeout + self.lease) / 2
+
     def __post_init__(self) -> None:
         if self.request_timeout >= self.lease:
             what = "a request may not outlast its lease, or another worker would send the same message meanwhile"
@@ -178,7 +183,12 @@ class ProviderLane:
     async def _mark(self, batch: list[Delivery]) -> set[object]:
         async with self._db.dispatch() as tx:
             own = await delivery_store.mark_sending(
-                tx, batch, worker=self._worker, now=self._clock.now(), lease=self._policy.lease
+                tx,
+                batch,
+                worker=self._worker,
+                now=self._clock.now(),
+                lease=self._policy.lease,
+                at_least=self._policy.shortest_lease,
             )
         return set(own)
 

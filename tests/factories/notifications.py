@@ -124,7 +124,9 @@ async def states(db: Database, school: MadeSchool) -> dict[tuple[str, str], int]
     return {(row["channel"], row["state"]): row["n"] for row in rows}
 
 
-async def settled(db: Database, school: MadeSchool, *, within_s: float = 20) -> dict[tuple[str, str], int]:
+async def settled(
+    db: Database, school: MadeSchool, *, within_s: float = 20, look_every_s: float = 0.02
+) -> dict[tuple[str, str], int]:
     """Wait until every delivery of a school has ended, and return where they stand."""
     ended = {"sent", "skipped", "dead"}
     stand: dict[tuple[str, str], int] = {}
@@ -133,5 +135,5 @@ async def settled(db: Database, school: MadeSchool, *, within_s: float = 20) -> 
         stand = await states(db, school)
         if stand and all(state in ended for _, state in stand):
             return stand
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(look_every_s)
     raise AssertionError(f"not within {within_s} s: {stand}")

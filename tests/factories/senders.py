@@ -22,10 +22,17 @@ class FakeSender:
         self._now_at_once = 0
         self._open = asyncio.Event()
         self._open.set()
+        self._asked = asyncio.Event()
 
     def hold(self) -> None:
         """Let every request wait until ``let_go``."""
         self._open.clear()
+
+    async def until_asked(self, times: int) -> None:
+        """Return once so many requests have come in."""
+        while sum(self.requests.values()) < times:
+            await self._asked.wait()
+            self._asked.clear()
 
     def let_go(self) -> None:
         """Answer those that wait."""
@@ -34,6 +41,7 @@ class FakeSender:
     async def send(self, message: OutgoingMessage) -> Receipt:
         """Take a message, or raise what the test asks for."""
         self.requests[message.key] += 1
+        self._asked.set()
         self._now_at_once += 1
         self.most_at_once = max(self.most_at_once, self._now_at_once)
         try:
