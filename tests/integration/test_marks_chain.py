@@ -7,6 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import format_trace_id
 
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
@@ -18,7 +23,7 @@ from tests.factories.marks import ROWS, Desk, open_desk
 from tests.factories.school import MadeSchool, make_school
 
 SHEETS = "/api/school/mark-sheets"
-STAFF = (Role.SCHOOL_ADMIN, Role.PRINCIPAL, Role.HEAD_OF_DEPARTMENT, Role.CLASS_TEACHER, Role.SUBJECT_TEACHER)
+TRACED = ("ParseExcelFile", "LookUpSheet", "SaveMarks")
 
 
 @pytest.fixture(scope="module")
@@ -250,14 +255,21 @@ async def test_policies_are_fixed_when_the_sheet_is_opened(desk: Desk, db: Postg
     assert [len((await each.sheet())["components"]) for each in (desk, later)] == [4, 1]
 
 
-async def test_an_event_carries_the_requests_trace(desk: Desk, db: PostgresDatabase) -> None:
-    """The outbox row continues the trace of the request that published."""
+async def test_upload_and_publication_are_traced(
+    desk: Desk, db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parsing, look-ups, the transaction and the emission are spans by name, one trace with the event (P4-31)."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider(sampler=ALWAYS_ON)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("core.telemetry.tracer", provider.get_tracer("tests"))
     await desk.approved()
-    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
-    headers = desk.who(Role.PRINCIPAL) | {
-        "If-Match": f'"{(await desk.sheet())["version"]}"', "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01",
-    }  # fmt: skip
-    answer = await desk.client.post(f"{desk.path}/publish", headers=headers)
+    names = [span.name for span in exporter.get_finished_spans()]
+    assert [name for name in names if name in TRACED] == list(TRACED)
+    exporter.clear()
+    await desk.act("publish", Role.PRINCIPAL)
+    (emission,) = [span for span in exporter.get_finished_spans() if span.name == "EmitScoresPublished"]
+    assert emission.context is not None
     async with db.tenant(desk.school.id) as tx:
         traceparent = await tx.fetchval("SELECT traceparent FROM outbox")
-    assert answer.headers["X-Trace-Id"] in traceparent
+    assert traceparent.split("-")[1] == format_trace_id(emission.context.trace_id)
+    assert dict(emission.attributes or {}) == {"sheet_id": desk.sheet_id}

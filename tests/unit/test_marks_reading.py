@@ -20,7 +20,7 @@ from core.school.defaults import APPROVAL, ASSESSMENT, WAEC
 from core.school.marks.approval import SheetState, Standing
 from core.school.marks.changes import diff
 from core.school.marks.model import ABSENT, EXEMPT, Cell, Mark, RosterStudent, SheetHead
-from core.school.marks.reading import Reading, read_marks, stamp_of
+from core.school.marks.reading import Reading, Refusal, read_marks, read_value, stamp_of
 from core.school.marks.workbook import annotated, class_sheet
 from core.school.spreadsheets import parse_workbook
 
@@ -74,7 +74,6 @@ def test_an_untouched_sheet_changes_nothing() -> None:
         ("D7", "nine", "text_for_number"),
         ("D7", "9", "text_for_number"),
         ("D7", 10.5, "above_maximum"),
-        ("D7", 10**400, "above_maximum"),
         ("D8", -1, "negative"),
         ("D8", -1e300, "negative"),
         ("F9", 1.005, "too_many_decimals"),
@@ -96,6 +95,13 @@ def test_each_fault_is_told_by_its_cell(address: str, value: Any, code: str) -> 
     faults = read(put(address, value)).faults
     assert codes(faults) == [(f"Marks!{where}", code)]
     assert faults[0].what
+
+
+@pytest.mark.parametrize("number", [10**400, 1e300, float("inf"), float("nan")])
+def test_no_number_is_too_large_to_be_refused(number: float) -> None:
+    """Numbers no float holds, infinities and not-a-numbers are refused like any other."""
+    with pytest.raises(Refusal, match=r"above_maximum|not_a_number"):
+        read_value(number, ASSESSMENT.components[0])
 
 
 def test_a_missing_column_is_told() -> None:

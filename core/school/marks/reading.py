@@ -126,7 +126,7 @@ def allowed(component: Component) -> str:
     return f"allowed: 0 to {component.max} with at most two decimals, A (absent), X (exempt)"
 
 
-def _exact(value: int | float | Decimal) -> Decimal:
+def _exact(value: float | Decimal) -> Decimal:
     """Return the number a spreadsheet shows, which keeps 15 significant digits; stray ones lie past them."""
     return Decimal(value) if isinstance(value, int) else Decimal(f"{value:.15g}")
 
