@@ -1,12 +1,16 @@
 """What every suite shares: a database server of its own, migrated once, cloned for each module."""
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
+
+_TRIES = 3
 
 for _name in [name for name in os.environ if name.startswith("SCHOOLOS_")]:
     del os.environ[_name]
@@ -62,3 +66,42 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def address_of(server: str, database: str) -> str:
     """Return the address of another database on the same server."""
     return server.rsplit("/", 1)[0] + f"/{database}"
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """A cluster of this test session alone: own folder, own ports, no dashboard, and this process its driver.
+
+    Started again where it fails, because a raylet on a very busy machine gives up waiting for its own agent.
+    """
+    import ray
+
+    # Short, and not pytest's: the path of a Unix socket has 107 characters at most.
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
+    os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_TMPDIR": str(folder), "RAY_DEDUP_LOGS": "0"}
+    for attempt in range(1, _TRIES + 1):
+        try:
+            _start(folder)
+            break
+        except (RuntimeError, ConnectionError, TimeoutError):
+            ray.shutdown()
+            if attempt == _TRIES:
+                raise
+    yield
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path) -> None:
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=2,
+        resources={"pdf": 2, "solver": 2},
+        include_dashboard=False,
+        object_store_memory=100 * 1024 * 1024,
+        namespace="schoolos",
+        log_to_driver=False,
+        _temp_dir=str(folder),
+    )
