@@ -1,5 +1,6 @@
 """Who sees and writes which marks; how single marks are edited; what is kept of every change."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,11 @@ async def test_another_schools_sheet_is_not_there(client: httpx.AsyncClient, db:
            "subjectId": foreign.school.subjects[0]}  # fmt: skip
     named = {name: str(value) for name, value in ids.items()}
     assert (await client.post(SHEETS, headers=headers, json=named)).status_code == 404
+    book = await own.workbook()
+    del book["_sheet"]
+    files = {"file": ("marks.xlsx", saved(book))}
+    alias = "/api/bff/teacher/scores/bulk-upload"
+    assert (await client.post(alias, headers=headers, files=files, data=named)).status_code == 404
     results = f"/api/school/students/{foreign.school.students[0]}/results"
     assert (await client.get(results, headers=headers, params={"termId": named["termId"]})).status_code == 404
     assert (await client.get(SHEETS, headers=headers, params={"termId": named["termId"]})).json()["items"] == []
@@ -158,9 +164,11 @@ async def test_a_cursor_of_another_list_is_refused(desk: Desk) -> None:
     assert (await desk.client.get(SHEETS, headers=headers, params={"cursor": cursor})).status_code == 422
 
 
-async def test_opening_twice_gives_the_same_sheet(desk: Desk) -> None:
-    """A sheet is opened once, whoever asks first."""
-    assert (await open_desk(desk.client, desk.school)).sheet_id == desk.sheet_id
+async def test_opening_twice_gives_the_same_sheet(client: httpx.AsyncClient, db: PostgresDatabase) -> None:
+    """A sheet is opened once, however many ask at the same moment."""
+    school = await make_school(db)
+    desks = await asyncio.gather(*(open_desk(client, school) for _ in range(5)))
+    assert len({desk.sheet_id for desk in desks}) == 1
 
 
 async def test_a_subject_nobody_teaches_has_no_sheet(desk: Desk, db: PostgresDatabase) -> None:

@@ -1,5 +1,6 @@
 """A class sheet goes out as a workbook and comes back as marks, whole or not at all."""
 
+import asyncio
 import io
 import zipfile
 from collections.abc import AsyncIterator, Callable
@@ -299,6 +300,17 @@ async def test_an_old_workbook_does_not_overwrite_anothers_change(desk: Desk) ->
     answer = await desk.upload(saved(old))
     assert (answer.status_code, codes(answer)) == (409, [("Marks!G7", "changed_since")])
     assert (await desk.sheet())["students"][0]["marks"]["assignment"]["value"] == 9
+
+
+async def test_of_two_uploads_at_once_one_gives_way(desk: Desk) -> None:
+    """Two copies of one version that set the same marks differently: one is taken over, the other told of it."""
+    copies = [await desk.filled((mark, mark, mark, mark)) for mark in (3, 4)]
+    answers = await asyncio.gather(*(desk.upload(copy) for copy in copies))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    winner = 3 if answers[0].status_code == 200 else 4
+    assert (await desk.sheet())["students"][0]["total"] == 4 * winner
+    items = (await desk.client.get(f"{desk.path}/uploads", headers=desk.who(Role.SUBJECT_TEACHER))).json()["items"]
+    assert len(items) == 1
 
 
 async def test_the_original_file_is_kept(desk: Desk) -> None:

@@ -71,13 +71,13 @@ def test_grades_are_of_the_score_rounded_half_up(score: str, grade: str) -> None
 def test_absent_counts_as_nothing_scored() -> None:
     """One who missed the exam has the rest, out of the full hundred."""
     result = subject_result(scored("10", "10", "20", "0") | {"exam": ABSENT}, COMPONENTS, WAEC)
-    assert (result.total, result.reachable, result.score, result.grade) == (40, 100, 40, "E8")
+    assert (int(result.total), int(result.reachable), result.score, result.grade) == (40, 100, Decimal(40), "E8")
 
 
 def test_exempt_does_not_count_at_all() -> None:
     """One who is exempt from the exam is graded on the rest."""
     result = subject_result(scored("9", "8", "13", "0") | {"exam": EXEMPT}, COMPONENTS, WAEC)
-    assert (result.total, result.reachable, result.score, result.grade) == (30, 40, 75, "A1")
+    assert (int(result.total), int(result.reachable), result.score, result.grade) == (30, 40, Decimal(75), "A1")
 
 
 def test_absent_from_everything_is_no_nought() -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from core.school.marks.model import SheetHead
 from core.school.policies import Component
+from core.school.workbook_package import Limits
 
 MARKS = "Marks"
 """The sheet people see."""
@@ -19,6 +20,8 @@ FIRST_COMPONENT = 4
 """Column D: after the running number, the student number and the name."""
 CLEAR = "-"
 """Typed to remove a mark; an empty cell changes nothing."""
+LIMITS = Limits(unpacked_bytes=16 * 1024 * 1024, elements=500_000, sheets=10, rows=1_000, columns=60)
+"""How much of an uploaded sheet is worked through: some ten times what the largest class needs."""
 LEGEND = "Type a number. A = absent, X = exempt, - = remove the mark. An empty cell changes nothing."
 
 

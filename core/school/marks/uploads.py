@@ -14,7 +14,7 @@ from core.ids import ClassArmId, MarkSheetId, MarkUploadId, SubjectId, TermId, n
 from core.ports import Database, ObjectStore, Transaction
 from core.school.marks import access, rights, sheet_store, store, upload_store
 from core.school.marks.changes import Diff, diff
-from core.school.marks.class_sheet import Stamp
+from core.school.marks.class_sheet import LIMITS, Stamp
 from core.school.marks.model import Change, RosterStudent, SheetHead, Upload
 from core.school.marks.reading import Reading, read_marks, stamp_of
 from core.school.marks.upload_store import file_key
@@ -104,7 +104,7 @@ class MarkUploads:
         """
         principal.require(Scope.MARKS_WRITE)
         with span("ParseExcelFile", size_bytes=len(content)):
-            sheets = await asyncio.to_thread(parse_workbook, content)
+            sheets = await asyncio.to_thread(parse_workbook, content, LIMITS)
         async with self._db.tenant(principal.school, actor=principal.user_id) as tx:
             with span("LookUpSheet"):
                 sheet_id = await self._sheet_id(tx, principal, target, stamp_of(sheets))
