@@ -14,6 +14,8 @@ _DESCRIPTION = (
 _TAGS = {
     "operations": "Health, version and figures.",
     "access": "Logging in, accounts and invitations.",
+    "attendance": "Daily registers.",
+    "fees": "Fees, payments and reminders.",
     "files": "Files by signed links.",
     "imports": "Setting a school up from its own spreadsheets.",
     "marks": "Mark sheets: filled in, uploaded, approved, published.",

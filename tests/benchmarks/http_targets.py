@@ -39,4 +39,4 @@ def under_serve() -> None:
     serve.start(http_options=HTTPOptions(host="127.0.0.1", port=settings.http.port))
     serve.run(api_application(partial(_build, settings)), name="benchmark", route_prefix="/")
     sys.stdin.read()
-    serve.shutdown()
+    serve.shutdown()  # type: ignore[no-untyped-call]  # Ray has no annotation there

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import sys
+from functools import partial
 from time import perf_counter
+from typing import cast
 from urllib.parse import urlsplit
 
 CONNECTIONS = 32
@@ -21,8 +23,7 @@ class _Connection(asyncio.Protocol):
         self._failed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self._ask()
 
     def data_received(self, data: bytes) -> None:
@@ -52,6 +53,10 @@ def _length_of(head: bytes) -> int:
     return int(lowered[at : lowered.find(b"\r\n", at) if b"\r\n" in lowered[at:] else None])
 
 
+def _same(connection: _Connection) -> _Connection:
+    return connection
+
+
 async def load(url: str, token: str, seconds: float) -> dict[str, float]:
     """Return requests a second, the 50th and 99th percentile in ms, and how many answers were not 200."""
     parts = urlsplit(url)
@@ -60,7 +65,7 @@ async def load(url: str, token: str, seconds: float) -> dict[str, float]:
     loop, latencies, started = asyncio.get_running_loop(), list[float](), perf_counter()
     connections = [_Connection(request, started + seconds, latencies) for _ in range(CONNECTIONS)]
     for connection in connections:
-        await loop.create_connection(lambda made=connection: made, parts.hostname, parts.port)  # type: ignore[misc]  # a default of a lambda has no type
+        await loop.create_connection(partial(_same, connection), parts.hostname or "", parts.port or 80)
     failed = sum(await asyncio.gather(*(connection.over for connection in connections)))
     took, ordered = perf_counter() - started, sorted(latencies)
     return {

@@ -1,16 +1,21 @@
 """Logging in, staying in, leaving: over HTTP, on a real database."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
+from core.access.passwords import Passwords
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
 from core.clock import FakeClock
+from core.errors import TooMany
 from tests.factories.access import PASSWORD, make_login, make_school_row
 from tests.factories.http import make_client, settings_for
 
@@ -143,3 +148,44 @@ async def test_no_secret_is_kept_as_it_is(http: httpx.AsyncClient, db: PostgresD
         hashes = await tx.fetch("SELECT password_hash FROM users")
     assert all(token.encode() not in row["token_hash"] for row in kept)
     assert all(row["password_hash"].startswith("$argon2id$") for row in hashes)
+
+
+async def test_every_refusal_costs_one_check_off_the_loop(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unknown, wrong and locked each check one password, in a thread of its own, so that time tells nothing."""
+    checked: list[str] = []
+    verify = PasswordHasher.verify
+
+    def counted(self: PasswordHasher, kept: str, password: str) -> bool:
+        checked.append(threading.current_thread().name)
+        return verify(self, kept, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    await log_in(http, "nobody")
+    await log_in(http, "ada", "wrong wrong")
+    await log_in(http, "ada", school="no-such-school")
+    assert len(checked) == 3
+    assert all(name.startswith("argon2") for name in checked)
+
+
+async def test_weaker_hashes_are_renewed_at_login(http: httpx.AsyncClient, db: PostgresDatabase) -> None:
+    """A password kept with weaker parameters is hashed anew as soon as it is known again."""
+    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    async with db.directory() as tx:
+        await tx.execute("UPDATE users SET password_hash = $1 WHERE username = 'tayo'", weak)
+    assert (await log_in(http, "tayo")).status_code == 200
+    async with db.directory() as tx:
+        assert "m=19456,t=2" in await tx.fetchval("SELECT password_hash FROM users WHERE username = 'tayo'")
+
+
+async def test_a_crowd_at_the_door_is_told_to_come_back() -> None:
+    """Past a hundred waiting logins the next hears 429 at once instead of waiting without an end."""
+    passwords = Passwords()
+    async with AsyncExitStack() as inside:
+        for _ in range(2):
+            await inside.enter_async_context(passwords.turn())
+        passwords._waiting = 100
+        with pytest.raises(TooMany):
+            await passwords.turn().__aenter__()
+    passwords.close()
