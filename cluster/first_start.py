@@ -1,10 +1,12 @@
 """Prepares the database: migrations, the system's own login, the platform's first administrator."""
 
 import secrets
+from dataclasses import asdict
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
+from cluster.demo_command import FIRST_CODE, demo_password
 from cluster.migrate import migrate
 from cluster.settings import Settings
 from cluster.wiring import open_database
@@ -12,6 +14,7 @@ from core.access.bootstrap import ensure_platform_admin
 from core.access.passwords import Passwords
 from core.clock import SystemClock
 from core.errors import InvalidInput
+from core.school.simulator.service import DemoSchools
 
 ADMIN = "admin"
 _LOGIN = "schoolos_system"
@@ -31,6 +34,27 @@ async def prepare(settings: Settings, *, login_password: str | None) -> dict[str
     if login_password is not None:
         url = await _ensure_login(url, login_password)
     return {"migrations": applied, "admin_password": await _ensure_admin(settings), "database_url": url}
+
+
+async def make_demo_school(settings: Settings) -> dict[str, object]:
+    """Make the demo school where the database has no school at all, and return its logins and password."""
+    async with open_database(settings, application_name="schoolos first start") as db:
+        async with db.directory() as tx:
+            strangers = await tx.fetchval("SELECT count(*) FROM schools WHERE code <> $1", FIRST_CODE)
+        if strangers:
+            return {"logins": [], "students": 0}
+        passwords = Passwords()
+        maker = DemoSchools(db, SystemClock(), passwords.hash)
+        school = await maker.create(
+            world="steady", seed=1, code=FIRST_CODE, students=600, password=demo_password(settings)
+        )
+        passwords.close()
+    return {
+        "password": school.password,
+        "logins": [asdict(login) for login in school.logins],
+        "students": school.counts.get("students", 0),
+        "sheet": str(school.open_sheet.id),
+    }
 
 
 async def _ensure_admin(settings: Settings) -> str | None:

@@ -1,6 +1,5 @@
 """Puts the system on a Ray cluster: the actors that work in the background, and the HTTP application."""
 
-from collections.abc import Callable
 from functools import partial
 
 import ray
@@ -8,9 +7,12 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.config import HTTPOptions
 
+from actors.pool import start_pool, stop_pool
+from actors.pool_spec import BacklogFactory, PoolSpec, WorkerFactory
+from actors.relay import no_backlog
+from cluster import wiring
 from cluster.directory import NAMESPACE, start_directory
 from cluster.settings import Settings
-from cluster.wiring import app_options, open_services
 from deployments.api import api_application
 from deployments.app import build_app
 
@@ -20,15 +22,27 @@ _APPLICATION = "schoolos"
 def open_house(settings: Settings) -> None:
     """Start everything on the cluster that the environment names, and return when the routes answer."""
     _connect(settings)
+    for pool in pools(settings):
+        start_pool(*pool)
     start_directory(settings)
     http = HTTPOptions(host=settings.http.host, port=settings.http.port)
     serve.start(http_options=http, logging_config={"enable_access_log": False})
-    serve.run(api_application(_builder(settings)), name=_APPLICATION, route_prefix="/")
+    serve.run(api_application(partial(_build, settings)), name=_APPLICATION, route_prefix="/")
 
 
 def close_house(settings: Settings) -> None:
-    """Let the workers finish what they have begun."""
+    """Let the workers finish what they have begun, and end them."""
     _connect(settings)
+    for spec, _, _ in reversed(pools(settings)):
+        stop_pool(spec)
+
+
+def pools(settings: Settings) -> list[tuple[PoolSpec, WorkerFactory, BacklogFactory]]:
+    """Return what works in the background: its size, its workers, and what waits for them."""
+    return [
+        (wiring.relay_pool(settings), wiring.relay_factory(settings), no_backlog),
+        (wiring.notifier_pool(settings), wiring.notifier_factory(settings), wiring.notifier_backlog(settings)),
+    ]
 
 
 def _connect(settings: Settings) -> None:
@@ -43,10 +57,5 @@ def _connect(settings: Settings) -> None:
     )
 
 
-def _builder(settings: Settings) -> Callable[[], FastAPI]:
-    """Return a plain function, the only callable that ``serve.ingress`` runs in the replica instead of serving it."""
-
-    def build() -> FastAPI:
-        return build_app(partial(open_services, settings), options=app_options(settings))
-
-    return build
+def _build(settings: Settings) -> FastAPI:
+    return build_app(partial(wiring.open_services, settings), options=wiring.app_options(settings))

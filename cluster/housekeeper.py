@@ -91,13 +91,22 @@ def main() -> None:
     """Import everything, then do what is asked until the parent closes the pipe."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints goes to the log, and not among the answers
-    from cluster.first_start import prepare  # noqa: PLC0415 - Settings alone are enough for the parent
-    from cluster.house import open_house  # noqa: PLC0415 - imports Ray
+    from cluster.first_start import make_demo_school, prepare  # noqa: PLC0415 - Settings are enough for the parent
+    from cluster.house import close_house, open_house  # noqa: PLC0415 - imports Ray
 
     def records(settings: Settings, *, login_password: str | None) -> object:
         return asyncio.run(prepare(settings, login_password=login_password))
 
-    _serve({"records": records, "house": open_house}, sys.stdin, answers)
+    def demo(settings: Settings) -> object:
+        return asyncio.run(make_demo_school(settings))
+
+    steps: dict[str, Callable[..., object]] = {
+        "records": records,
+        "demo": demo,
+        "house": open_house,
+        "close": close_house,
+    }
+    _serve(steps, sys.stdin, answers)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from typing import Any
 
 from pydantic import SecretStr
 from rich.console import Console
+from rich.table import Table
 
 from cluster.embedded.mailroom import Mailroom
 from cluster.embedded.ports import free_ports
@@ -47,26 +49,28 @@ class Opening:
             self._start_redis()
             self._start_mailroom()
             admin_password = self._prepare_records(helper)
+            school = self._make_demo(helper) if demo else None
             self._finish_ray(starting)
             with self._step(f"Routes at {self._settings.http.url}"):
                 helper.ask("house", self._settings)
-        self._finish(admin_password)
+        self._finish(admin_password, school)
 
-    def _finish(self, admin_password: str | None) -> None:
-        took = time.monotonic() - self._began
-        url = self._settings.http.url
-        lines = [
-            f"[bold]SchoolOS is up[/] at {url} after {took:.0f} s",
-            f"  OpenAPI     {url}/openapi.json",
-        ]
+    def _finish(self, admin_password: str | None, school: Any) -> None:
+        """Say where everything is."""
+        took, url = time.monotonic() - self._began, self._settings.http.url
+        table = Table.grid(padding=(0, 2))
+        table.add_row("OpenAPI", f"{url}/openapi.json")
         if self._ray is not None:
             token = self._folder.secret_path("ray-token")
-            lines.append(f"  Dashboard   http://127.0.0.1:{self._settings.ray.dashboard_port} (token in {token})")
+            table.add_row("Dashboard", f"http://127.0.0.1:{self._settings.ray.dashboard_port} (its token: {token})")
         if admin_password is not None:
-            lines.append(f"  Login       admin / {admin_password}   (the platform's administrator; shown once)")
-        lines.append(f"  Memory      {sum(each.pss_bytes for each in memory_below(self._guard.pid)) / 1e6:,.0f} MB")
-        lines.append("  Stop it     Ctrl-C, or `schoolos down`")
-        self._console.print("\n".join(lines), soft_wrap=True)
+            table.add_row("Login", f"admin / {admin_password} (platform administrator; shown this once)")
+        for login in school["logins"] if school else []:
+            table.add_row("Login", f"{login['username']} / {school['password']} ({login['role'].replace('_', ' ')})")
+        table.add_row("Memory", f"{sum(each.pss_bytes for each in memory_below(self._guard.pid)) / 1e6:,.0f} MB")
+        table.add_row("Stop", "Ctrl-C, or `schoolos down`")
+        self._console.print(f"[bold]SchoolOS is up[/] at {url} after {took:.0f} s")
+        self._console.print(table)
         self._tell(took)
 
     def dead(self) -> str | None:
@@ -155,6 +159,10 @@ class Opening:
         self._tell()
         made: str | None = told["admin_password"]
         return made
+
+    def _make_demo(self, helper: Housekeeper) -> Any:
+        with self._step("Demo school"):
+            return helper.ask("demo", self._settings)
 
     def _resolve(self, **values: Mapping[str, object]) -> None:
         self._settings = with_values(self._settings, values)
