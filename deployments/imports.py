@@ -46,7 +46,7 @@ async def import_school(
 ) -> ImportOut:
     """Write every row or none. A dry run answers 200 with faults and differences; faults in earnest answer 422."""
     limit = request.app.state.options.upload_max_bytes
-    files = [UploadedFile(sent.filename or "upload", await bounded_upload(sent, limit)) for sent in file]
+    files = [UploadedFile.of(sent.filename or "upload", await bounded_upload(sent, limit)) for sent in file]
     report = await services.imports.run(caller, files=files, dry_run=dry_run)
     response.headers["Location"] = f"/api/school/imports/{report.id}"
     if not dry_run:

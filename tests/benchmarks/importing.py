@@ -47,7 +47,8 @@ def school_of(students: int) -> dict[str, list[list[Any]]]:
             ["Title", "Surname", "First name", "Relationship", "Student numbers", "Phone", "Email", "Language",
              "Consent SMS", "Consent email", "Consent push"],
             *(
-                ["Mr", "Adébáyọ̀", "Táíwò" if n < students else "Kẹ́hìndé", "father", f"K/{n % students:05}", f"0803{1000000 + n}",
+                ["Mr", "Adébáyọ̀", "Táíwò" if n < students else "Kẹ́hìndé", "father", f"K/{n % students:05}",
+                 f"0803{1000000 + n}",
                  f"g{n}@kcl.example", "Yoruba", "yes", "yes", "no"]
                 for n in range(students * 3 // 2)
             ),

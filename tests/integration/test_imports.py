@@ -1,6 +1,7 @@
 """A school is set up from its own spreadsheets: all or nothing, again without doubling, and back."""
 
 import csv
+import hashlib
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -404,3 +405,61 @@ async def test_imports_are_listed_newest_first(office: Office) -> None:
     assert [item["state"] for item in first.json()["items"]] == ["checked", "applied"]
     second = await office.get(f"?limit=2&cursor={first.json()['nextCursor']}")
     assert [item["state"] for item in second.json()["items"]] == ["checked"]
+
+
+async def test_no_one_locks_themselves_out(office: Office) -> None:
+    """An admin whose own row lacks the admin's role is told, and nothing is written."""
+    sheets = small_school()
+    sheets["Staff"][1][6] = "school admin"
+    assert (await office.send(sheets)).status_code == 201
+    (admin,) = await office.fetch("SELECT id FROM users WHERE 'school_admin' = ANY(roles)")
+    office.admin = make_principal(office.school, Role.SCHOOL_ADMIN, user_id=admin["id"])
+    refused = await office.send(small_school())
+    assert refused.status_code == 422
+    assert faults(refused) == {"Staff": "own_role"}
+
+
+async def test_two_heads_of_one_department_contradict_each_other(office: Office) -> None:
+    """Two staff who head one department are a fault at the second one's cell."""
+    sheets = small_school()
+    sheets["Staff"][2][7] = "sciences"
+    assert faults(await office.send(sheets)) == {"Staff!H3": "contradiction"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a\x00b.csv", b"x", "missing"),
+        ("Students.csv", b"\x00\x01", "not_a_workbook"),
+        ("x" * 300, b"PK\x03\x04", "not_a_workbook"),
+        ("school.xls", bytes.fromhex("D0CF11E0A1B11AE1"), "legacy_xls"),
+    ],
+)
+async def test_what_is_no_spreadsheet_is_refused(office: Office, name: str, content: bytes, code: str) -> None:
+    """A file that can't be read is refused whole, with its reason, and leaves no import behind."""
+    answer = await office.send_files([(name, content, "application/octet-stream")])
+    assert answer.status_code == 422, answer.text
+    assert list(faults(answer).values()) == [code]
+    assert (await office.get("")).json()["items"] == []
+
+
+async def test_a_key_imports_once(office: Office) -> None:
+    """The same request with the same Idempotency-Key answers the same and imports once."""
+    file = {"file": ("school.xlsx", workbook(small_school()), XLSX)}
+    headers = {**bearer(office.admin), "Idempotency-Key": uuid4().hex}
+    request = office.client.build_request("POST", IMPORTS, files=file, headers=headers)
+    body = await request.aread()
+    sent = {**headers, "Content-Type": request.headers["content-type"]}
+    answers = [await office.client.post(IMPORTS, content=body, headers=sent) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    assert len((await office.get("")).json()["items"]) == 1
+
+
+async def test_the_original_is_kept_under_its_school(office: Office) -> None:
+    """What was sent lies in the object store below the school's id, word for word."""
+    content = workbook(small_school())
+    await office.send_files([("school.xlsx", content, XLSX)])
+    (row,) = await office.fetch("SELECT id, file_key, file_sha256 FROM imports")
+    assert row["file_key"] == f"{office.school}/imports/{row['id']}/original.xlsx"
+    assert row["file_sha256"] == hashlib.sha256(content).digest()

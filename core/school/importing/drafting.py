@@ -14,6 +14,18 @@ Snapshot = Mapping[str, Sequence[Record]]
 """The school's records as they are, by table."""
 
 
+_FIELDS: Mapping[str, str] = {
+    "head_id": "heads",
+    "department_id": "department",
+    "class_teacher_id": "class_teacher",
+    "class_arm_id": "class_name",
+    "staff_id": "staff_no",
+    "periods_per_week": "periods",
+    "granted": "consent_sms",
+}
+"""The field of a row where it is called otherwise than the column of the record."""
+
+
 class Outcome(StrEnum):
     """What an import does with a row of the file."""
 
@@ -132,7 +144,8 @@ class Draft:
                 if self._contradicts((table.name, key, column), diff.place, value, current[column]):
                     continue
                 self._note(table, current)
-                diff.changed(FieldChange(_label(column), self._shown(current[column]), self._shown(value)))
+                if column not in table.quiet:
+                    diff.changed(FieldChange(_label(column), self._shown(current[column]), self._shown(value)))
                 current[column] = value
             self._set_by[table.name, key, column] = diff.place
         self._enter(table, current)
@@ -146,7 +159,7 @@ class Draft:
             return False
         there = f"{self._shown(other)} in row {earlier.row} of {earlier.sheet}"
         message = f"{_label(column)} is {self._shown(value)} here and {there}; make them the same"
-        self._findings.fault(place.of(column), message, "contradiction")
+        self._findings.fault(place.of(_FIELDS.get(column, column)), message, "contradiction")
         return True
 
     def _told(self, table: Table, current: Record | None, made: Record) -> FieldChange:

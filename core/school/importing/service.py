@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
 from core.access.principal import Principal, Role, Scope
 from core.clock import Clock, local_date
 from core.errors import Conflict, Fault, InvalidInput, NotFound
@@ -33,6 +35,12 @@ class UploadedFile:
 
     name: str
     content: bytes
+
+    @classmethod
+    def of(cls, name: str, content: bytes) -> "UploadedFile":
+        """Return a file whose name may come from anyone: what no text of a database or workbook holds is left out."""
+        clean = ILLEGAL_CHARACTERS_RE.sub("", name.encode("utf-8", "ignore").decode()).strip()
+        return cls(clean[-100:] or "upload", content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +185,17 @@ def _state(plan: Plan, *, dry_run: bool) -> ImportState:
 
 
 def _require_right_to_roles(principal: Principal, plan: Plan) -> None:
-    """Refuse to raise anyone past teacher for a caller who may not manage accounts."""
+    """Refuse to raise anyone past teacher for a caller who may not manage accounts, and to lock the caller out."""
     for change in plan.changes[USERS.name]:
         before = set(change.before["roles"]) if change.before else set()
-        if not {Role(role) for role in before ^ set(change.after["roles"])} <= _FREELY_GIVEN:
+        after = set(change.after["roles"])
+        if not {Role(role) for role in before ^ after} <= _FREELY_GIVEN:
             principal.require(Scope.USERS_MANAGE)
+        if change.after["id"] == str(principal.user_id) and Role.SCHOOL_ADMIN in before - after:
+            what = (
+                "your own account would no longer be a school admin's; keep that role, or let another admin import this"
+            )
+            raise InvalidInput(what, [Fault("Staff", what, "own_role")])
 
 
 async def _report(tx: Transaction, import_id: ImportId) -> ImportReport:

@@ -125,3 +125,11 @@ async def list_imports(tx: Transaction, *, after: UUID | None, limit: int) -> Se
         after,
         limit,
     )
+
+
+async def find_schools(tx: Transaction, code: str | None) -> Sequence[tuple[SchoolId, str]]:
+    """Return up to two schools of a code, or of any; for a command, which has no token that names one."""
+    rows = await tx.fetch(
+        "SELECT id, code FROM schools WHERE $1::text IS NULL OR code = $1 ORDER BY code LIMIT 2", code
+    )
+    return [(SchoolId(row["id"]), row["code"]) for row in rows]

@@ -28,6 +28,8 @@ class Table:
     """The record as JSON, in SQL, of the row ``t``: what undo compares."""
     present: str = ""
     """Where not every row of the table is of the present: the SQL of those that are."""
+    quiet: tuple[str, ...] = ()
+    """Columns that follow another record's, whose change is told there."""
     touch: str = ""
     """What a change sets besides, in SQL."""
     append_only: bool = False
@@ -144,6 +146,7 @@ USERS = Table(
     fixed=("username", "staff_id", "guardian_id", "student_id"),
     found_by=lambda r: tuple((owner, r[owner]) for owner in ("staff_id", "guardian_id", "student_id") if r.get(owner)),
     captured=_USER,
+    quiet=("display_name",),
     touch="updated_at = now()",
 )
 
