@@ -10,6 +10,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from deployments import (
     access,
+    attendance,
+    fees,
     files,
     imports,
     jobs,
@@ -42,6 +44,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     school_policies.router,
     imports.router,
     marks.router,
+    attendance.router,
+    fees.router,
     notifications.router,
     access.auth,
     access.users,
@@ -80,6 +84,7 @@ def build_app(open_services: OpenServices, *, options: AppOptions) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # its page loads scripts from a CDN
         redoc_url=None,
+        redirect_slashes=False,  # one address a thing; a redirect would be a status that no document tells
         middleware=_middleware(options),
     )
     app.state.options = options
@@ -98,7 +103,15 @@ def _middleware(options: AppOptions) -> list[Middleware]:
         CORSMiddleware,
         allow_origins=options.cors_origins,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "traceparent"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "If-Match",
+            "If-None-Match",
+            "Idempotency-Key",
+            "Last-Event-ID",
+            "traceparent",
+        ],
         expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Trace-Id", "Idempotency-Replayed"],
         max_age=600,
     )

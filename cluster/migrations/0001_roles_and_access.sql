@@ -155,4 +155,5 @@ CREATE TABLE jobs (
     finished_at   timestamptz,
     PRIMARY KEY (school_id, id)
 );
+CREATE INDEX jobs_newest ON jobs (school_id, created_at DESC, id DESC);
 CALL tenant_table('jobs');

@@ -86,7 +86,7 @@ def route_of(scope: Scope) -> str:
 
 
 def _is_stream(scope: Scope) -> bool:
-    return b"text/event-stream" in Headers(scope=scope).get("accept", "").encode()
+    return "text/event-stream" in Headers(scope=scope).get("accept", "")
 
 
 def _started(scope: Scope) -> AbstractContextManager[Span]:
