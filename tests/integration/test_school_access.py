@@ -5,11 +5,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
 from core.access.principal import Principal, Role
 from core.adapters.postgres import PostgresDatabase
 from core.clock import FakeClock
 from core.ids import SchoolId
+from deployments import school as profile
+from deployments import school_links, school_loads, school_people, school_policies, school_structure
 from tests.factories.http import bearer, make_client, make_principal, settings_for
 from tests.factories.records import ADDED, BY_ID, IN_BODIES, Ask
 from tests.factories.school import MadeSchool, make_school
@@ -149,6 +152,22 @@ async def test_another_schools_ids_answer_404_and_change_nothing(
         answer = await send(client, ask, school.as_(role), other)
         assert answer.status_code in expected, (ask.method, path, answer.text)
     assert (await everything(db, other.id), await everything(db, school.id)) == before
+
+
+def test_every_route_that_takes_an_id_is_asked(school: MadeSchool) -> None:
+    """The table of requests leaves out no route of the records that names a record in its path."""
+    asked = {(ask.method, ask.path(school)) for ask in BY_ID}
+    rooms = (profile, school_structure, school_people, school_links, school_loads, school_policies)
+    routes = [route for room in rooms for route in room.router.routes if isinstance(route, APIRoute)]
+    left_out = [
+        (method, route.path)
+        for route in routes
+        for method in route.methods or ()
+        if route.param_convertors and "kind" not in route.param_convertors
+        if not any(method == tried and route.path_regex.match(path) for tried, path in asked)
+    ]
+    assert left_out == []
+    assert len(routes) > 60
 
 
 async def test_filters_by_another_schools_ids_find_nothing(
