@@ -10,6 +10,7 @@ from uuid import uuid4
 from actors.notifier import Notifier
 from actors.pool_spec import Backlog, BacklogFactory, PoolSpec, Worker, WorkerFactory
 from actors.relay import RELAY_POOL, RelayWorker
+from actors.scheduler import SCHEDULER_POOL, SchedulerWorker
 from cluster.settings import Settings
 from cluster.version import version
 from core.access.oidc import OidcTokens
@@ -40,6 +41,9 @@ from core.notifications.model import Channel
 from core.notifications.ports import MessageSender
 from core.notifications.service import Notifications
 from core.ports import Database
+from core.school.attendance.service import Attendance
+from core.school.fees.reminding import FeeReminders
+from core.school.fees.service import Fees
 from core.school.founding import Founding
 from core.school.importing.service import Imports
 from core.school.marks.service import MarkUseCases
@@ -122,6 +126,7 @@ def make_verifier(settings: Settings, db: Database, clock: Clock) -> tuple[Token
 @asynccontextmanager
 async def open_services(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Services]:
     """Open everything the routes need, in order; close in reverse."""
+    begin_telemetry(settings, "http")
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name="schoolos http"))
@@ -137,6 +142,8 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
             records=Records.over(db, clock),
             imports=Imports(db, clock, objects),
             marks=MarkUseCases.over(db, objects, clock),
+            attendance=Attendance(db, clock),
+            fees=Fees.over(db, clock),
             notifications=Notifications.over(db, clock),
             signed_files=objects if isinstance(objects, LocalObjectStore) else None,
         )
@@ -189,6 +196,24 @@ def relay_factory(settings: Settings) -> WorkerFactory:
 def relay_pool(settings: Settings) -> PoolSpec:
     """Return how the relay's pool is watched: always one relay."""
     return replace(RELAY_POOL, namespace=settings.ray.namespace)
+
+
+@asynccontextmanager
+async def open_scheduler(settings: Settings, name: str) -> AsyncIterator[Worker]:
+    """Open one scheduler in the process that will run it."""
+    begin_telemetry(settings, name)
+    async with open_database(settings, application_name=f"schoolos {name}") as db:
+        yield SchedulerWorker(FeeReminders(db, SystemClock()))
+
+
+def scheduler_factory(settings: Settings) -> WorkerFactory:
+    """Return the picklable factory of schedulers; their pool's backlog is ``actors.relay.no_backlog``."""
+    return partial(open_scheduler, settings)
+
+
+def scheduler_pool(settings: Settings) -> PoolSpec:
+    """Return how the scheduler's pool is watched: always one scheduler."""
+    return replace(SCHEDULER_POOL, namespace=settings.ray.namespace)
 
 
 @asynccontextmanager

@@ -12,6 +12,8 @@ from core.access.use_cases import AccessUseCases
 from core.jobs.service import Jobs
 from core.notifications.service import Notifications
 from core.ports import SignedFiles
+from core.school.attendance.service import Attendance
+from core.school.fees.service import Fees
 from core.school.founding import Founding
 from core.school.importing.service import Imports
 from core.school.marks.service import MarkUseCases
@@ -32,6 +34,8 @@ class Services:
     records: Records
     imports: Imports
     marks: MarkUseCases
+    attendance: Attendance
+    fees: Fees
     notifications: Notifications
 
     signed_files: SignedFiles | None = None

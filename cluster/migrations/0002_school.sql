@@ -368,6 +368,25 @@ CREATE TABLE attendance (
 );
 CREATE INDEX attendance_student ON attendance (school_id, student_id);
 
+-- What a register said before it was corrected.
+CREATE TABLE attendance_changes (
+    school_id    uuid NOT NULL,
+    id           bigint GENERATED ALWAYS AS IDENTITY,
+    register_id  uuid NOT NULL,
+    student_id   uuid NOT NULL,
+    version      integer NOT NULL,                -- the register's version by this change
+    old_status   text,                            -- null: was not on the register
+    old_note     text,
+    new_status   text NOT NULL,
+    new_note     text NOT NULL,
+    actor_id     uuid,
+    at           timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (school_id, id),
+    FOREIGN KEY (school_id, register_id) REFERENCES attendance_registers (school_id, id),
+    FOREIGN KEY (school_id, student_id) REFERENCES students (school_id, id)
+);
+CREATE INDEX attendance_changes_register ON attendance_changes (school_id, register_id, id);
+
 CREATE TABLE fees (
     school_id    uuid NOT NULL,
     id           uuid NOT NULL,
@@ -391,14 +410,21 @@ CREATE TABLE payments (
     amount_kobo  bigint NOT NULL CHECK (amount_kobo <> 0),   -- a reversal is negative
     paid_on      date NOT NULL,
     reference    text NOT NULL,
+    reverses_id  uuid,                            -- the payment that this one takes back
+    note         text NOT NULL DEFAULT '',
     recorded_by  uuid,
     recorded_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (school_id, id),
     UNIQUE (school_id, reference),
+    UNIQUE (school_id, reverses_id),              -- taken back once at most
+    CHECK ((amount_kobo < 0) = (reverses_id IS NOT NULL)),
+    FOREIGN KEY (school_id, reverses_id) REFERENCES payments (school_id, id),
     FOREIGN KEY (school_id, fee_id) REFERENCES fees (school_id, id),
     FOREIGN KEY (school_id, student_id) REFERENCES students (school_id, id)
 );
 CREATE INDEX payments_fee ON payments (school_id, fee_id, student_id);
+CREATE INDEX payments_newest ON payments (school_id, recorded_at DESC, id DESC);
+CREATE INDEX payments_student ON payments (school_id, student_id);
 
 -- A fee's reminder of a day is sent once, however many schedulers run.
 CREATE TABLE fee_reminder_runs (
@@ -447,13 +473,14 @@ BEGIN
     FOREACH name IN ARRAY ARRAY['academic_sessions', 'terms', 'levels', 'staff', 'departments', 'subjects', 'class_arms',
         'students', 'enrolments', 'teaching_loads', 'elective_choices', 'guardians', 'guardianships', 'consents', 'policies',
         'mark_sheets', 'mark_sheet_steps', 'marks', 'mark_uploads', 'mark_audit', 'attendance_registers', 'attendance',
-        'fees', 'payments', 'fee_reminder_runs', 'imports', 'import_changes'] LOOP
+        'attendance_changes', 'fees', 'payments', 'fee_reminder_runs', 'imports', 'import_changes'] LOOP
         EXECUTE format('CALL tenant_table(%L)', name);
     END LOOP;
 END $$;
 
 -- What has happened is not rewritten.
-REVOKE UPDATE, DELETE ON mark_audit, policies, mark_sheet_steps, consents, import_changes FROM schoolos_app;
+REVOKE UPDATE, DELETE ON mark_audit, policies, mark_sheet_steps, consents, import_changes, attendance_changes, payments
+    FROM schoolos_app;
 
 ALTER TABLE users
     ADD FOREIGN KEY (school_id, staff_id) REFERENCES staff (school_id, id),

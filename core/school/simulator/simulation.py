@@ -1,7 +1,7 @@
 """A school's three sessions: who is on the roll, what they scored, when they came, who is kept down."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -134,9 +134,9 @@ class _Run:
         year.failed = _fails(dice, year)
         leaves = dice.uniform(len(year.roll)) < np.where(year.failed, _LEAVES_WHEN_KEPT_DOWN, _MOVES_AWAY)
         leaves |= year.level == len(LEVELS) - 1
-        last_day = self.calendar.terms[year.session * 3 + 2].ends_on
+        left_on = self.calendar.terms[year.session * 3 + 2].ends_on + timedelta(days=7)
         for number in year.roll[leaves]:
-            self.town.students[int(number)].left_on = last_day
+            self.town.students[int(number)].left_on = left_on
         stay = np.flatnonzero(~leaves)
         level = year.level[stay] + ~year.failed[stay]
         return self._admit(year, minds.rows(stay), stay, level)

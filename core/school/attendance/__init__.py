@@ -1,0 +1,1 @@
+"""Registers: who came on which day."""

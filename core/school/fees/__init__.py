@@ -1,0 +1,1 @@
+"""Fees, what was paid, and who is reminded."""
