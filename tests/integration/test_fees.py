@@ -28,6 +28,17 @@ async def client(database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
         yield client
 
 
+def payment_of(fee_id: str, student: str, amount: int, reference: str) -> dict[str, Any]:
+    """Return the body of a payment."""
+    return {
+        "feeId": fee_id,
+        "studentId": student,
+        "amountKobo": amount,
+        "paidOn": "2027-10-01",
+        "reference": reference,
+    }
+
+
 class Office:
     """A client in a school's office."""
 
@@ -153,8 +164,8 @@ async def test_a_payment_is_taken_back_once(office: Office) -> None:
 async def test_wrong_payments_are_refused(office: Office, wrong: dict[str, Any]) -> None:
     """Nothing, less than nothing, parts of a kobo, tomorrow's money and no receipt are refused."""
     fee = await office.fee()
-    body: dict[str, Any] = {"feeId": fee["id"], "studentId": office.student, "amountKobo": 100, "paidOn": "2027-10-01"}
-    answer = await office.post("/payments", **(body | {"reference": "R-1"} | wrong))
+    body = payment_of(fee["id"], office.student, 100, "R-1")
+    answer = await office.post("/payments", **(body | wrong))
     assert answer.status_code == 422
     assert (await office.get("/payments")).json()["items"] == []
 
@@ -273,13 +284,7 @@ async def test_another_schools_books_are_not_there(office: Office, db: PostgresD
         assert (await office.get(path, bursar)).status_code == 404
     assert (await office.get("/debtors", bursar, termId=office.term)).status_code == 404
     assert (await office.account(bursar)).status_code == 404
-    body: dict[str, Any] = {
-        "feeId": fee["id"],
-        "studentId": office.student,
-        "amountKobo": 1,
-        "paidOn": "2027-10-01",
-        "reference": "x",
-    }
+    body = payment_of(fee["id"], office.student, 1, "x")
     assert (await office.post("/payments", bursar, **body)).status_code == 404
     taken = await office.post(f"/payments/{payment['id']}/reversal", bursar, reference="y", note="not mine")
     assert taken.status_code == 404
