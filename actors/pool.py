@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import ray
+from ray import cloudpickle
 from ray.exceptions import RayActorError, RayError
 
 from actors.pool_spec import BacklogFactory, Pong, PoolSpec, PoolStatus, WorkerFactory
@@ -24,8 +25,9 @@ _STATUS_TIMEOUT_S = 10.0
 class WorkerActor:
     """One worker's process."""
 
-    def __init__(self, name: str, factory: WorkerFactory) -> None:
+    def __init__(self, name: str, packed_factory: bytes) -> None:
         # In the constructor, because it is what Ray runs whenever it makes the process.
+        factory: WorkerFactory = cloudpickle.loads(packed_factory)
         self._worker = HostedWorker(name, factory, ray.get_runtime_context().get_node_id())
         self._worker.begin()
 
@@ -41,9 +43,9 @@ class WorkerActor:
 class RayWorkerHost:
     """Runs workers as detached named actors."""
 
-    def __init__(self, spec: PoolSpec, factory: WorkerFactory) -> None:
+    def __init__(self, spec: PoolSpec, packed_factory: bytes) -> None:
         self._spec = spec
-        self._factory = factory
+        self._packed_factory = packed_factory
 
     def find(self, slot: int) -> object | None:
         """Return the handle of a slot's living worker, or None."""
@@ -63,7 +65,7 @@ class RayWorkerHost:
                 resources=dict(self._spec.resources),
                 max_restarts=0,  # the supervisor starts it again, and later each time where it keeps dying
             )
-            .remote(name, self._factory)
+            .remote(name, self._packed_factory)
         )
         return handle
 
@@ -90,8 +92,8 @@ class RayWorkerHost:
 class SupervisorActor:
     """One pool's supervisor. Ray starts it again whenever it dies."""
 
-    def __init__(self, spec: PoolSpec, factory: WorkerFactory, backlog: BacklogFactory) -> None:
-        self._supervisor = Supervisor(spec, RayWorkerHost(spec, factory), backlog)
+    def __init__(self, spec: PoolSpec, packed_factory: bytes, backlog: BacklogFactory) -> None:
+        self._supervisor = Supervisor(spec, RayWorkerHost(spec, packed_factory), backlog)
         self._watch = asyncio.get_running_loop().create_task(self._supervisor.run())
         self._watch.add_done_callback(_leave_where_failed)
 
@@ -106,6 +108,8 @@ class SupervisorActor:
 
 def start_pool(spec: PoolSpec, factory: WorkerFactory, backlog: BacklogFactory) -> None:
     """Start a pool's supervisor where there is none; the workers follow without waiting."""
+    # Packed, so that the supervisor does not import what only its workers need: it stays small and starts fast.
+    packed_factory = cloudpickle.dumps(factory)  # type: ignore[no-untyped-call]  # Ray has no annotation there
     ray.remote(SupervisorActor).options(
         name=spec.supervisor_name,
         namespace=spec.namespace,
@@ -114,7 +118,7 @@ def start_pool(spec: PoolSpec, factory: WorkerFactory, backlog: BacklogFactory) 
         num_cpus=0,
         max_restarts=-1,
         max_task_retries=-1,
-    ).remote(spec, factory, backlog)
+    ).remote(spec, packed_factory, backlog)
 
 
 def pool_status(spec: PoolSpec, timeout_s: float = _STATUS_TIMEOUT_S) -> PoolStatus:

@@ -1,0 +1,52 @@
+"""Opens what every process of the system needs: telemetry, database, event stream."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from cluster.settings import Settings
+from core.adapters.postgres import PostgresDatabase
+from core.adapters.redis_stream import RedisEventStream
+from core.adapters.telemetry import TelemetryOptions, start_telemetry
+from core.errors import InvalidInput
+
+
+def begin_telemetry(settings: Settings, role: str) -> None:
+    """Set up logs, traces and figures of this process; ``role`` says what it is."""
+    telemetry = settings.telemetry
+    options = TelemetryOptions(telemetry.otlp_endpoint, telemetry.sample_ratio, telemetry.log_level)
+    start_telemetry("schoolos", options, role=role)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, application_name: str) -> AsyncIterator[PostgresDatabase]:
+    """Open the database; its connections are made at first use."""
+    database = PostgresDatabase(
+        database_url(settings),
+        application_name=application_name,
+        pool_max=settings.database.pool_max,
+    )
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def database_url(settings: Settings) -> str:
+    """Return the login of the running system. Raises ``InvalidInput`` where there is none."""
+    if settings.database.url is None:
+        raise InvalidInput("SCHOOLOS_DATABASE_URL is not set and no embedded database runs; start with `schoolos up`")
+    return settings.database.url.get_secret_value()
+
+
+@asynccontextmanager
+async def open_stream(settings: Settings, *, client_name: str) -> AsyncIterator[RedisEventStream]:
+    """Open the event stream; its connections are made at first use."""
+    if settings.redis.url is None:
+        raise InvalidInput("SCHOOLOS_REDIS_URL is not set and no embedded Redis runs; start with `schoolos up`")
+    stream = RedisEventStream(
+        settings.redis.url.get_secret_value(), client_name=client_name, key_prefix=settings.redis.key_prefix
+    )
+    try:
+        yield stream
+    finally:
+        await stream.close()

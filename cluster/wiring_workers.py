@@ -1,0 +1,166 @@
+"""Builds the adapters of the pools' workers.
+
+Apart from ``cluster.wiring``, because a worker's process then imports nothing of HTTP, spreadsheets or files: each is
+smaller by 40 MB, and back the sooner after a crash.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+from actors.notifier import Notifier
+from actors.pool_spec import Backlog, BacklogFactory, PoolSpec, Worker, WorkerFactory
+from actors.relay import RELAY_POOL, RelayWorker
+from actors.scheduler import SCHEDULER_POOL, SchedulerWorker
+from cluster.settings import Settings
+from cluster.wiring_ground import begin_telemetry, database_url, open_database, open_stream
+from core.adapters.africas_talking import AfricasTalkingSms
+from core.adapters.postgres_signal import PostgresSignal
+from core.adapters.smtp import SmtpMail
+from core.clock import SystemClock
+from core.errors import InvalidInput
+from core.events.consumer import ConsumerPolicy, EventConsumer
+from core.events.dead_letters import DeadLetters
+from core.events.outbox import WAKE_CHANNEL
+from core.events.relay import Relay
+from core.notifications.backlog import Backlog as NotifierBacklog
+from core.notifications.delivering import DeliveryLoop
+from core.notifications.fanout import FanOut
+from core.notifications.lane import DeliveryPolicy
+from core.notifications.lifecycle import RetryPolicy
+from core.notifications.model import Channel
+from core.notifications.ports import MessageSender
+from core.school.fees.reminding import FeeReminders
+
+
+@asynccontextmanager
+async def open_relay(settings: Settings, name: str) -> AsyncIterator[Worker]:
+    """Open one outbox relay in the process that will run it."""
+    begin_telemetry(settings, name)
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(settings, application_name=f"schoolos {name}"))
+        stream = await stack.enter_async_context(open_stream(settings, client_name=f"schoolos {name}"))
+        signal = PostgresSignal(database_url(settings), WAKE_CHANNEL, application_name=f"schoolos {name} listener")
+        stack.push_async_callback(signal.close)
+        yield RelayWorker(Relay(db, stream, signal))
+
+
+def relay_factory(settings: Settings) -> WorkerFactory:
+    """Return the picklable factory of outbox relays; their pool's backlog is ``actors.relay.no_backlog``."""
+    return partial(open_relay, settings)
+
+
+def relay_pool(settings: Settings) -> PoolSpec:
+    """Return how the relay's pool is watched: always one relay."""
+    return replace(RELAY_POOL, namespace=settings.ray.namespace)
+
+
+@asynccontextmanager
+async def open_scheduler(settings: Settings, name: str) -> AsyncIterator[Worker]:
+    """Open one scheduler in the process that will run it."""
+    begin_telemetry(settings, name)
+    async with open_database(settings, application_name=f"schoolos {name}") as db:
+        yield SchedulerWorker(FeeReminders(db, SystemClock()))
+
+
+def scheduler_factory(settings: Settings) -> WorkerFactory:
+    """Return the picklable factory of schedulers; their pool's backlog is ``actors.relay.no_backlog``."""
+    return partial(open_scheduler, settings)
+
+
+def scheduler_pool(settings: Settings) -> PoolSpec:
+    """Return how the scheduler's pool is watched: always one scheduler."""
+    return replace(SCHEDULER_POOL, namespace=settings.ray.namespace)
+
+
+@asynccontextmanager
+async def open_senders(settings: Settings) -> AsyncIterator[dict[Channel, MessageSender]]:
+    """Open the provider of each channel that has one in the settings."""
+    senders: dict[Channel, MessageSender] = {}
+    mail, sms, timeout = settings.mail, settings.sms, settings.notifier.request_timeout
+    if mail.host is not None:
+        senders[Channel.EMAIL] = SmtpMail(
+            mail.host,
+            mail.port,
+            sender=mail.sender,
+            username=mail.username,
+            password=mail.password.get_secret_value() if mail.password else None,
+            security=mail.security,
+            timeout=timeout,
+        )
+    if sms.endpoint is not None:
+        if sms.api_key is None:
+            raise InvalidInput("SCHOOLOS_SMS_ENDPOINT is set and SCHOOLOS_SMS_API_KEY is not; both are needed")
+        senders[Channel.SMS] = AfricasTalkingSms(
+            sms.endpoint,
+            username=sms.username,
+            api_key=sms.api_key.get_secret_value(),
+            sender_id=sms.sender_id,
+            timeout=timeout,
+            connections=settings.notifier.concurrency,
+        )
+    try:
+        yield senders
+    finally:
+        for sender in senders.values():
+            await sender.close()
+
+
+@asynccontextmanager
+async def open_notifier(settings: Settings, name: str) -> AsyncIterator[Worker]:
+    """Open one notifier in the process that will run it. ``name`` stays with its place in the pool."""
+    begin_telemetry(settings, name)
+    notifier, clock = settings.notifier, SystemClock()
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(settings, application_name=f"schoolos {name}"))
+        stream = await stack.enter_async_context(open_stream(settings, client_name=f"schoolos {name}"))
+        senders = await stack.enter_async_context(open_senders(settings))
+        policy = DeliveryPolicy(
+            concurrency=notifier.concurrency,
+            lease=notifier.lease,
+            request_timeout=notifier.request_timeout,
+            retry=RetryPolicy(notifier.retry_delays),
+        )
+        # The lease's owner is this very process: one that takes the place over must not pass for it.
+        delivery = DeliveryLoop(db, clock, senders, policy, worker=f"{name}/{uuid4().hex[:8]}")
+        fan_out = FanOut(db, clock, frozenset(senders), wake=delivery.wake)
+        patience = ConsumerPolicy(
+            block=timedelta(seconds=2),
+            lease=notifier.lease,
+            handle_timeout=min(timedelta(seconds=10), notifier.lease * 2 / 3),
+        )
+        consumer = EventConsumer(stream, DeadLetters(db), fan_out, name=name, policy=patience)
+        yield Notifier(consumer, delivery)
+
+
+@asynccontextmanager
+async def open_notifier_backlog(settings: Settings) -> AsyncIterator[Backlog]:
+    """Open what the notifier pool is sized by, in its supervisor's process."""
+    begin_telemetry(settings, "notifier-supervisor")
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(settings, application_name="schoolos notifier backlog"))
+        stream = await stack.enter_async_context(open_stream(settings, client_name="schoolos notifier backlog"))
+        yield NotifierBacklog(db, stream, SystemClock())
+
+
+def notifier_factory(settings: Settings) -> WorkerFactory:
+    """Return the picklable factory of notifiers."""
+    return partial(open_notifier, settings)
+
+
+def notifier_backlog(settings: Settings) -> BacklogFactory:
+    """Return the picklable factory of the notifier pool's backlog."""
+    return partial(open_notifier_backlog, settings)
+
+
+def notifier_pool(settings: Settings) -> PoolSpec:
+    """Return how the notifier pool is sized and watched."""
+    return PoolSpec(
+        name="notifier",
+        minimum=settings.notifier.workers_min,
+        maximum=settings.notifier.workers_max,
+        namespace=settings.ray.namespace,
+    )
