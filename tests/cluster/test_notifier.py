@@ -1,7 +1,7 @@
 """The notifier pool on real Ray: events come in by the stream, messages go out, and a drain leaves nothing behind."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,9 +28,10 @@ pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 
 @pytest.fixture
-def mailroom(tmp_path: Path) -> AsyncIterator[Mailroom]:
+def mailroom(tmp_path: Path) -> Iterator[Mailroom]:
     """The loopback providers."""
-    room = Mailroom(tmp_path, *free_ports(2, near=26_300))
+    smtp_port, sms_port = free_ports(2, near=26_300)
+    room = Mailroom(tmp_path, smtp_port, sms_port)
     room.start()
     yield room
     room.stop()

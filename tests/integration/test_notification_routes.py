@@ -3,9 +3,10 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -135,7 +136,7 @@ async def first_event(client: httpx.AsyncClient, request: httpx.Request) -> obje
     told: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     transport = client._transport
     assert isinstance(transport, httpx.ASGITransport)
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
         "path": request.url.path, "raw_path": request.url.raw_path, "query_string": b"", "root_path": "",
         "headers": [(name.lower(), value) for name, value in request.headers.raw],
@@ -143,7 +144,7 @@ async def first_event(client: httpx.AsyncClient, request: httpx.Request) -> obje
     }  # fmt: skip
     asked = False
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> dict[str, Any]:
         nonlocal asked
         if not asked:
             asked = True
@@ -151,13 +152,13 @@ async def first_event(client: httpx.AsyncClient, request: httpx.Request) -> obje
         await asyncio.shield(asyncio.wait({told}))
         return {"type": "http.disconnect"}
 
-    async def send(message: dict[str, object]) -> None:
-        for line in bytes(message.get("body") or b"").decode().splitlines():  # type: ignore[arg-type]  # an ASGI body is bytes
+    async def send(message: MutableMapping[str, Any]) -> None:
+        for line in bytes(message.get("body", b"")).decode().splitlines():
             if line.startswith("data:") and not told.done():
                 told.set_result(json.loads(line.removeprefix("data:")))
 
     async with asyncio.timeout(10):
-        await transport.app(scope, receive, send)  # type: ignore[arg-type]  # plain dicts
+        await transport.app(scope, receive, send)
     return told.result()
 
 
