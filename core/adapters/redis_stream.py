@@ -86,8 +86,8 @@ class RedisEventStream:
             socket_connect_timeout=timeout_s,
             socket_timeout=timeout_s,
             health_check_interval=30,
-            # Mends a dropped connection; whoever calls decides what to do about a longer absence.
-            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
+            # Mends a dropped connection; whoever calls decides what to do about a longer absence or a silence.
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 2, supported_errors=(RedisConnectionError,)),
         )
         self._stream = key_prefix + STREAM
         self._dead = key_prefix + DEAD_STREAM

@@ -2,12 +2,14 @@
 
 import asyncio
 import importlib.util
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from redis import asyncio as aioredis
 
@@ -263,3 +265,24 @@ async def test_clients_have_names(redis_stream: RedisEventStream, redis: Any) ->
     """A connection carries its process's name, so that CLIENT LIST tells who is there."""
     await redis_stream.ping()
     assert "tests" in {client["name"] for client in await redis.client_list()}
+
+
+async def test_a_silent_redis_is_unavailable_and_then_there_again(tmp_path: Path) -> None:
+    """A server that stops answering costs one time limit, one that dies an error, and the same client goes on after."""
+    from cluster.embedded.redis import EmbeddedRedis
+
+    server = EmbeddedRedis(tmp_path, durable=False, near_port=24_379)
+    stream = RedisEventStream(server.start(), client_name="tests", timeout_s=0.5)
+    await stream.create_group()
+    process = psutil.Process(server.pid)
+    process.suspend()
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        await stream.append(numbered(1))
+    assert time.monotonic() - began < 5
+    process.resume()
+    await stream.append(numbered(1))
+    await asyncio.to_thread(server.stop)
+    with pytest.raises(Unavailable):
+        await stream.append(numbered(1))
+    await stream.close()
