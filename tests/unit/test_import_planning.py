@@ -150,7 +150,8 @@ def test_rows_that_contradict_each_other_are_told() -> None:
     sheets["Guardians"][4][4] = "S/1; S/2"
     assert plan(sheets).findings.faults == []
     sheets["Guardians"][4][5] = "0803 555 0777"
-    assert codes(plan(sheets)) == {"Guardians!F5": "contradiction"}
+    sheets["Guardians"][4][9] = "no"
+    assert codes(plan(sheets)) == {"Guardians!F5": "contradiction", "Guardians!J5": "contradiction"}
 
 
 def test_terms_must_lie_in_their_session_in_order_and_apart() -> None:

@@ -8,7 +8,19 @@ from typing import Any
 from core.ids import new_id
 from core.school.importing.findings import Findings
 from core.school.importing.rows import Place
-from core.school.importing.tables import CLASS_ARMS, STAFF, TABLES, Key, Record, Table
+from core.school.importing.tables import (
+    CLASS_ARMS,
+    DEPARTMENTS,
+    LEVELS,
+    SESSIONS,
+    STAFF,
+    STUDENTS,
+    SUBJECTS,
+    TABLES,
+    Key,
+    Record,
+    Table,
+)
 
 Snapshot = Mapping[str, Sequence[Record]]
 """The school's records as they are, by table."""
@@ -21,9 +33,12 @@ _FIELDS: Mapping[str, str] = {
     "class_arm_id": "class_name",
     "staff_id": "staff_no",
     "periods_per_week": "periods",
-    "granted": "consent_sms",
 }
 """The field of a row where it is called otherwise than the column of the record."""
+
+
+_NAMED = frozenset(table.name for table in (SESSIONS, LEVELS, STAFF, DEPARTMENTS, SUBJECTS, CLASS_ARMS, STUDENTS))
+"""Tables whose records are told by name where others refer to them."""
 
 
 class Outcome(StrEnum):
@@ -117,16 +132,24 @@ class Draft:
         ``main`` says that this is the record the row of the file is about; others come along with it.
         """
         given = {column: value for column, value in values.items() if value is not None}
-        if current is None or (table.append_only and current["granted"] != given["granted"]):
+        if current is not None and table.append_only and self._is_settled(table, current, diff.place, given):
+            return current
+        if current is None or table.append_only:
             made = self._make(table, diff, given, defaults or {})
             if main:
                 diff.outcome = Outcome.NEW
-            else:
+            elif diff.outcome is not Outcome.NEW:
                 diff.changed(self._told(table, current, made))
             return made
         free = {name: value for name, value in given.items() if name in table.columns and name not in table.fixed}
         self._change(table, current, diff, free)
         return current
+
+    def _is_settled(self, table: Table, current: Record, place: Place, given: Record) -> bool:
+        """Tell whether a consent is as it should be, or another row of the file said otherwise, which is a fault."""
+        what = (table.name, table.key_of(current), f"consent_{current['channel']}")
+        value, other = given["granted"], current["granted"]
+        return bool(value == other) or self._contradicts(what, place, value, other)
 
     def _make(self, table: Table, diff: RowDiff, given: Record, defaults: Record) -> Record:
         blank: Record = dict.fromkeys((*table.key, *table.columns))
@@ -135,6 +158,8 @@ class Draft:
         self._enter(table, made)
         for column in given:
             self._set_by[table.name, table.key_of(made), column] = diff.place
+        if table.append_only:
+            self._set_by[table.name, table.key_of(made), f"consent_{made['channel']}"] = diff.place
         return made
 
     def _change(self, table: Table, current: Record, diff: RowDiff, given: Record) -> None:
@@ -176,7 +201,7 @@ class Draft:
                 found[key] = record
             else:
                 found.setdefault(key, record)
-        if "id" in record:
+        if table.name in _NAMED:
             self._names[record["id"]] = self._title(table, record)
 
     def _title(self, table: Table, record: Record) -> str:
