@@ -74,7 +74,7 @@ class DeliveryLoop:
             lane.close()
         try:
             async with asyncio.timeout(deadline_s):
-                await asyncio.gather(*self._sending)
+                await asyncio.gather(*self._sending, return_exceptions=True)
                 for lane in self._providers.values():
                     await lane.finished()
                 await self._recorder.flushed()
@@ -83,9 +83,12 @@ class DeliveryLoop:
             for lane in self._providers.values():
                 lane.abandon()
         await _cancel([*self._sending, *([self._recording] if self._recording else [])])
-        async with self._db.dispatch() as tx:
-            given_back = await delivery_store.give_back(tx, worker=self._worker, now=self._clock.now())
-        log.info("delivery_stopped", given_back=given_back)
+        try:
+            async with self._db.dispatch() as tx:
+                given_back = await delivery_store.give_back(tx, worker=self._worker, now=self._clock.now())
+            log.info("delivery_stopped", given_back=given_back)
+        except SchoolOSError as error:  # the leases run out by themselves
+            log.warning("claims_not_given_back", error=error.message)
 
     @property
     def under_way(self) -> int:

@@ -95,7 +95,7 @@ class Try:
 
 def _printable(said: str) -> str:
     # A provider's words go to the log: bounded, and without what a database refuses.
-    return "".join(char for char in said if char.isprintable())[:500]
+    return (said if said.isprintable() else "".join(char for char in said if char.isprintable()))[:500]
 
 
 def _outcome(error: Exception) -> Outcome:

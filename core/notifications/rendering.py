@@ -21,7 +21,7 @@ _NAIRA = "₦"
 def plain(value: object) -> str:
     """Return a value as one line of text without control or direction characters: a name can't forge a line."""
     text = str(value).replace(_NAIRA, "NGN ")
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     kept = (" " if char.isspace() else char for char in text if char.isspace() or not _is_control(char))
     return " ".join("".join(kept).split())
