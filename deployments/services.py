@@ -46,7 +46,7 @@ OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
 """A picklable factory: connections are opened in the process that uses them, and closed in reverse order."""
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:  # async, as every dependency: FastAPI sends others to a thread
     services: Services = request.app.state.services
     return services
 

@@ -12,7 +12,7 @@ _VERSION = re.compile(r'^(?:W/)?"(\d{1,9})"$')
 _TAG = re.compile(r'^(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"$')
 
 
-def _if_match(
+async def _if_match(
     value: Annotated[str | None, Header(alias="If-Match", description="The `ETag` the change was made from.")] = None,
 ) -> int | None:
     if value is None:

@@ -52,7 +52,7 @@ class PageQuery:
         return self.after
 
 
-def _page_query(
+async def _page_query(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=100, description="Items on a page.")] = 50,
     cursor: Annotated[str | None, Query(max_length=_MAX_CURSOR, description="`nextCursor` of the page before.")] = None,

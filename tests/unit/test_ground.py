@@ -86,19 +86,19 @@ def test_buckets_do_not_grow_without_end() -> None:
 
 
 @pytest.mark.parametrize(("value", "version"), [('"3"', 3), ('W/"12"', 12), (' "7" ', 7), (None, None)])
-def test_if_match_reads_our_tags(value: str | None, version: int | None) -> None:
+async def test_if_match_reads_our_tags(value: str | None, version: int | None) -> None:
     """Strong and weak tags of ours give the version."""
-    assert _if_match(value) == version
+    assert await _if_match(value) == version
 
 
 @pytest.mark.parametrize(
     ("value", "error"),
     [('"abc"', Stale), ('"99999999999"', Stale), ("3", InvalidInput), ("*", InvalidInput), ('"1", "2"', InvalidInput)],
 )
-def test_if_match_refuses_others(value: str, error: type[SchoolOSError]) -> None:
+async def test_if_match_refuses_others(value: str, error: type[SchoolOSError]) -> None:
     """A tag that is none of ours can't match; what is no single tag is told so."""
     with pytest.raises(error):
-        _if_match(value)
+        await _if_match(value)
 
 
 def test_a_change_without_a_version_is_refused() -> None:
