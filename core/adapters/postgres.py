@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -125,13 +126,26 @@ class PostgresDatabase:
         except _UNREACHABLE as error:
             raise Unavailable("the database does not answer; try again shortly", 5.0) from error
         except asyncpg.UniqueViolationError as error:
-            raise Conflict(f"there is one already ({error.constraint_name})") from error
+            raise Conflict(f"there is one already with the same {_columns(error)}") from error
         except asyncpg.ForeignKeyViolationError as error:
-            raise Conflict(f"it is still referred to, or refers to nothing ({error.constraint_name})") from error
+            raise Conflict(_reference(error)) from error
         except asyncpg.SerializationError as error:
             raise Unavailable("two changes met; try again", 1.0) from error
         except asyncpg.InsufficientPrivilegeError as error:
             raise Broken(f"a statement reached past its role: {error}") from error
+
+
+def _columns(error: asyncpg.IntegrityConstraintViolationError) -> str:
+    """Return the columns of a violated key in words, without the school, which is the same anyway, and any value."""
+    key = re.match(r"Key \(([^)]*)\)=", error.detail or "")
+    names = [name.strip().replace("_id", "").replace("_", " ") for name in key[1].split(",")] if key else []
+    return ", ".join(name for name in names if name != "school") or "key"
+
+
+def _reference(error: asyncpg.ForeignKeyViolationError) -> str:
+    if "still referenced" in (error.detail or ""):
+        return f"it is still used in {(error.table_name or 'other records').replace('_', ' ')}; remove that first"
+    return f"there is no such {_columns(error)}"
 
 
 async def _read_json(connection: Any) -> None:
