@@ -98,7 +98,7 @@ class DeliveryLoop:
     async def gauges(self) -> dict[str, float]:
         """Return what is due, under way and dead. Raises what ended a part of the loop, where one has ended."""
         for task in (*self._intake, *self._sending, *([self._recording] if self._recording else [])):
-            if task.done():
+            if task.done() and not task.cancelled():
                 task.result()
         async with self._db.dispatch() as tx:
             due = await delivery_store.count_due(tx, self._clock.now())
