@@ -18,8 +18,8 @@ class PoolSpec:
     backlog_per_worker: int = 100
     """One worker more is wanted for each this many waiting (P3-24)."""
     ping_every_s: float = 1.0
-    ping_timeout_s: float = 5.0
-    """A worker that leaves a ping unanswered this long is hung."""
+    ping_timeout_s: float = 10.0
+    """A worker that leaves a ping unanswered this long is hung; shorter, and a starved machine kills the healthy."""
     start_timeout_s: float = 60.0
     """A busy machine takes half a minute to start a process and import."""
     shrink_after_s: float = 30.0

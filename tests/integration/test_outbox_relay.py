@@ -8,6 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import format_span_id, format_trace_id
 from redis import asyncio as aioredis
 
 from core.adapters.postgres import PostgresDatabase
@@ -21,6 +25,7 @@ from core.events.outbox import WAKE_CHANNEL, claim_handling, emit
 from core.events.relay import Relay, RelayPolicy
 from core.events.types import payload_of
 from core.ids import EventId, SchoolId, new_id
+from core.telemetry import span
 from tests.factories.events import MORNING, event_of, scores_published
 
 SOON = timedelta(milliseconds=20)
@@ -114,6 +119,28 @@ async def test_events_arrive_in_order_with_all_they_carry(
     assert (events[0].school_id, events[0].occurred_at, events[0].version) == (school, MORNING, 1)
     assert (events[0].traceparent or "").split("-")[1] == trace.split("-")[1]
     assert payload_of(events[0]) == payload
+
+
+async def test_the_relay_is_a_link_of_the_trace(
+    db: PostgresDatabase, stream: RedisEventStream, relay: Relay, school: SchoolId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The append is a child of the request that caused the event, and the entry carries the append's span (P4-05)."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("core.telemetry.tracer", provider.get_tracer("tests"))
+    with span("request"):
+        await emit_some(db, school)
+    await relay.relay_once()
+    request, append = exporter.get_finished_spans()
+    [entry] = await stream.read("reader", 1, SOON)
+    assert append.context is not None
+    assert request.context is not None
+    assert append.parent is not None
+    assert (append.name, append.parent.span_id) == ("xadd", request.context.span_id)
+    assert entry.fields["traceparent"].split("-")[1:3] == [
+        format_trace_id(request.context.trace_id),
+        format_span_id(append.context.span_id),
+    ]
 
 
 async def test_a_rolled_back_event_never_leaves(
