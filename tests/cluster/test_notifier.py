@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from actors.pool import pool_status, start_pool, stop_pool
 from actors.pool_spec import PoolSpec
 from actors.relay import no_backlog
-from cluster import wiring
+from cluster import wiring_workers as wiring
 from cluster.embedded.mailroom import Mailroom
 from cluster.embedded.ports import free_ports
 from cluster.settings import DatabaseSettings, MailSettings, NotifierSettings, RedisSettings, Settings, SmsSettings
