@@ -54,7 +54,7 @@ class Kill:
 
 @pytest.fixture
 def mailroom(tmp_path: Path) -> Iterator[Mailroom]:
-    """A gateway slow enough to be at work all the while, at which every tenth request fails, half of those once taken."""
+    """A gateway that is at work all the while; every tenth request fails, half of those after it was taken."""
     smtp_port, sms_port = free_ports(2, near=26_500)
     room = Mailroom(tmp_path, smtp_port, sms_port, Trouble(error_rate=0.10, delay_s=0.3, seed=SEED))
     room.start()
