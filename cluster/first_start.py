@@ -1,7 +1,6 @@
 """Prepares the database: migrations, the system's own login, the platform's first administrator."""
 
 import secrets
-from dataclasses import asdict
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
@@ -14,7 +13,7 @@ from core.access.bootstrap import ensure_platform_admin
 from core.access.passwords import Passwords
 from core.clock import SystemClock
 from core.errors import InvalidInput
-from core.school.simulator.service import DemoSchools
+from core.school.simulator.service import DemoSchool, DemoSchools
 
 ADMIN = "admin"
 _LOGIN = "schoolos_system"
@@ -36,25 +35,20 @@ async def prepare(settings: Settings, *, login_password: str | None) -> dict[str
     return {"migrations": applied, "admin_password": await _ensure_admin(settings), "database_url": url}
 
 
-async def make_demo_school(settings: Settings) -> dict[str, object]:
-    """Make the demo school where the database has no school at all, and return its logins and password."""
+async def make_demo_school(settings: Settings) -> DemoSchool | None:
+    """Return the demo school, made where the database has no school at all; None where it has only others."""
     async with open_database(settings, application_name="schoolos first start") as db:
         async with db.directory() as tx:
-            strangers = await tx.fetchval("SELECT count(*) FROM schools WHERE code <> $1", FIRST_CODE)
-        if strangers:
-            return {"logins": [], "students": 0}
+            if await tx.fetchval("SELECT count(*) FROM schools WHERE code <> $1", FIRST_CODE):
+                return None
         passwords = Passwords()
         maker = DemoSchools(db, SystemClock(), passwords.hash)
-        school = await maker.create(
-            world="steady", seed=1, code=FIRST_CODE, students=600, password=demo_password(settings)
-        )
-        passwords.close()
-    return {
-        "password": school.password,
-        "logins": [asdict(login) for login in school.logins],
-        "students": school.counts.get("students", 0),
-        "sheet": str(school.open_sheet.id),
-    }
+        try:
+            return await maker.create(
+                world="steady", seed=1, code=FIRST_CODE, students=600, password=demo_password(settings)
+            )
+        finally:
+            passwords.close()
 
 
 async def _ensure_admin(settings: Settings) -> str | None:

@@ -4,7 +4,7 @@
 lets it go when the house is open: what it imported does not stay in memory.
 
 One JSON object a line each way: ``{"step": name, "environment": {...}, "given": {...}}``, and ``{"result": ...}`` or
-``{"error": kind, "message": ...}``.
+``{"error": kind, "message": ...}``; before it any number of ``{"told": ...}``.
 """
 
 import asyncio
@@ -14,13 +14,19 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from cluster.resolved import as_environment
 from cluster.settings import Settings
 from core import errors
 from core.errors import Broken, SchoolOSError, Unavailable
+
+if TYPE_CHECKING:
+    from core.school.simulator.service import DemoSchool
+
+Tell = Callable[[str], None]
 
 
 class Housekeeper:
@@ -40,19 +46,19 @@ class Housekeeper:
                 text=True,
             )
 
-    def ask(self, step: str, settings: Settings, **given: object) -> Any:
-        """Have a step done and return its result. Raises what the step raised."""
+    def ask(self, step: str, settings: Settings, *, tell: Tell = lambda _: None, **given: object) -> Any:
+        """Have a step done and return its result; ``tell`` hears how it goes. Raises what the step raised."""
         question = {"step": step, "environment": as_environment(settings), "given": given}
         try:
             _pipe(self._process.stdin).write(json.dumps(question) + "\n")
             _pipe(self._process.stdin).flush()
-            answer = json.loads(_pipe(self._process.stdout).readline())
+            while "told" in (answer := json.loads(_pipe(self._process.stdout).readline())):
+                tell(answer["told"])
         except (OSError, ValueError) as error:
             raise Unavailable(f"the start's helper ended while it did its step {step}; see {self._log}") from error
         if "error" in answer:
             kind = getattr(errors, answer["error"], Broken)
-            told = f"{answer['message']}; see {self._log}" if kind is Broken else answer["message"]
-            raise kind(told)
+            raise kind(f"{answer['message']}; see {self._log}" if kind is Broken else answer["message"])
         return answer["result"]
 
     def close(self) -> None:
@@ -72,41 +78,60 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
     return pipe
 
 
-def _serve(steps: Mapping[str, Callable[..., object]], questions: IO[str], answers: IO[str]) -> None:
+class _Steps:
+    """What the child can be asked for."""
+
+    def __init__(self) -> None:
+        # Imported here and not above, because the parent imports this module too and stays small.
+        from cluster import first_start, house, tour  # noqa: PLC0415 - see above
+
+        self._first_start, self._house, self._tour = first_start, house, tour
+        self._school: DemoSchool | None = None
+
+    def records(self, settings: Settings, _: Tell, *, login_password: str | None) -> object:
+        """Bring the schema up to date, and make what an installation has from its first start on."""
+        return asyncio.run(self._first_start.prepare(settings, login_password=login_password))
+
+    def demo(self, settings: Settings, _: Tell) -> object:
+        """Make the demo school where there is none, and return its logins."""
+        self._school = asyncio.run(self._first_start.make_demo_school(settings))
+        if self._school is None:
+            return None
+        return {"password": self._school.password, "logins": [asdict(login) for login in self._school.logins]}
+
+    def house(self, settings: Settings, _: Tell) -> None:
+        """Start actors and routes."""
+        self._house.open_house(settings)
+
+    def tour(self, settings: Settings, tell: Tell) -> None:
+        """Play the slice in the demo school."""
+        if self._school is not None:
+            self._tour.Tour(settings.http.local_url, self._school, tell).walk()
+
+
+def _serve(steps: _Steps, questions: IO[str], answers: IO[str]) -> None:
+    def say(answer: Mapping[str, object]) -> None:
+        print(json.dumps(answer), file=answers, flush=True)
+
     for line in questions:
         question = json.loads(line)
         os.environ.update(question["environment"])
-        answer: dict[str, object]
         try:
-            answer = {"result": steps[question["step"]](Settings.from_environment(), **question["given"])}
+            step = getattr(steps, question["step"])
+            result = step(Settings.from_environment(), lambda told: say({"told": told}), **question["given"])
+            say({"result": result})
         except SchoolOSError as error:
-            answer = {"error": type(error).__name__, "message": error.message}
+            say({"error": type(error).__name__, "message": error.message})
         except Exception as error:  # noqa: BLE001 - the edge of the process: whatever it is, the parent must hear of it
             traceback.print_exc()
-            answer = {"error": "Broken", "message": f"{question['step']} failed: {error}"}
-        print(json.dumps(answer), file=answers, flush=True)
+            say({"error": "Broken", "message": f"{question['step']} failed: {error}"})
 
 
 def main() -> None:
     """Import everything, then do what is asked until the parent closes the pipe."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints goes to the log, and not among the answers
-    from cluster.first_start import make_demo_school, prepare  # noqa: PLC0415 - Settings are enough for the parent
-    from cluster.house import close_house, open_house  # noqa: PLC0415 - imports Ray
-
-    def records(settings: Settings, *, login_password: str | None) -> object:
-        return asyncio.run(prepare(settings, login_password=login_password))
-
-    def demo(settings: Settings) -> object:
-        return asyncio.run(make_demo_school(settings))
-
-    steps: dict[str, Callable[..., object]] = {
-        "records": records,
-        "demo": demo,
-        "house": open_house,
-        "close": close_house,
-    }
-    _serve(steps, sys.stdin, answers)
+    _serve(_Steps(), sys.stdin, answers)
 
 
 if __name__ == "__main__":

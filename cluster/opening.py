@@ -53,6 +53,8 @@ class Opening:
             self._finish_ray(starting)
             with self._step(f"Routes at {self._settings.http.url}"):
                 helper.ask("house", self._settings)
+            if school and tour:
+                self._play(helper)
         self._finish(admin_password, school)
 
     def _finish(self, admin_password: str | None, school: Any) -> None:
@@ -163,6 +165,12 @@ class Opening:
     def _make_demo(self, helper: Housekeeper) -> Any:
         with self._step("Demo school"):
             return helper.ask("demo", self._settings)
+
+    def _play(self, helper: Housekeeper) -> None:
+        """Show a teacher's marks on their way to the guardians."""
+        self._console.print("The slice, over HTTP, with the demo's logins:")
+        with self._console.status("Playing ..."):
+            helper.ask("tour", self._settings, tell=lambda told: self._console.print(f"  [cyan]·[/] {told}"))
 
     def _resolve(self, **values: Mapping[str, object]) -> None:
         self._settings = with_values(self._settings, values)

@@ -70,7 +70,13 @@ class HttpSettings(_Group):
     @property
     def url(self) -> str:
         """How browsers reach the system."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        return (self.public_url or self.local_url).rstrip("/")
+
+    @property
+    def local_url(self) -> str:
+        """How this machine itself reaches the system."""
+        everywhere = self.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+        return f"http://{'127.0.0.1' if everywhere else self.host}:{self.port}"
 
 
 class AuthSettings(_Group):
