@@ -103,6 +103,9 @@ class MarkUploads:
             Conflict: The sheet is no draft, or a mark the workbook changes was changed since it was downloaded.
         """
         principal.require(Scope.MARKS_WRITE)
+        if target.sheet_id is not None:  # whose sheet it is, is told before what is wrong with the file
+            async with self._db.tenant(principal.school, actor=principal.user_id, read_only=True) as tx:
+                rights.require_write(principal, await access.found(tx, target.sheet_id))
         with span("ParseExcelFile", size_bytes=len(content)):
             sheets = await asyncio.to_thread(parse_workbook, content, LIMITS)
         async with self._db.tenant(principal.school, actor=principal.user_id) as tx:
