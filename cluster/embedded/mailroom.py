@@ -21,6 +21,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 HOST = "127.0.0.1"
 _START_TIMEOUT_S = 10
+_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Mailroom:
         self._folder = folder
         self._ports = (smtp_port, sms_port)
         self._mails = _Tray(folder / "mails.jsonl")
-        self._gateway = _Gateway(_Tray(folder / "sms.jsonl"), trouble)
+        self._gateway = _Gateway(_Tray(folder / "sms.jsonl"), self._mails, trouble)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
@@ -198,8 +199,9 @@ class _MailHandler:
 class _Gateway:
     """The SMS gateway: the same key gets the same answer, and one message."""
 
-    def __init__(self, tray: _Tray, trouble: Trouble) -> None:
+    def __init__(self, tray: _Tray, mails: _Tray, trouble: Trouble) -> None:
         self.tray = tray
+        self._mails = mails
         self.requests = 0
         self.replays = 0
         self._trouble = trouble
@@ -241,7 +243,8 @@ class _Gateway:
         return _answer(101, number, "Success", message_id)
 
     async def _front_page(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
-        return web.json_response({"messages": list(reversed(self.tray.items()[-200:]))})
+        newest = {name: tray.items()[-_SHOWN:][::-1] for name, tray in (("sms", self.tray), ("mails", self._mails))}
+        return web.json_response(newest)
 
 
 def _answer(code: int, number: str, status: str, message_id: str) -> Mapping[str, Any]:

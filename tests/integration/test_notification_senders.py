@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -317,6 +318,18 @@ async def test_the_gateway_remembers_keys_over_a_restart(tmp_path: Path) -> None
         await sender.close()
         assert len(room.texts()) == 1
         room.stop()
+
+
+async def test_the_front_page_shows_the_newest_first(mailroom: Mailroom) -> None:
+    """What was taken can be read in a browser, SMS and mail."""
+    for party in (_sms(mailroom), _smtp(mailroom)):
+        for _ in range(2):
+            await party.sender.send(message(party.address))
+        await party.sender.close()
+    async with aiohttp.ClientSession() as session, session.get(mailroom.sms_endpoint) as answer:
+        shown = await answer.json()
+    assert [each["key"] for each in shown["sms"]] == [each.key for each in reversed(mailroom.texts())]
+    assert len(shown["mails"]) == 2
 
 
 def test_a_taken_port_is_told_at_the_start(tmp_path: Path, mailroom: Mailroom) -> None:
