@@ -17,16 +17,16 @@ for _name in [name for name in os.environ if name.startswith("SCHOOLOS_")]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """A PostgreSQL server of this test run alone; its address, as the owner."""
     from cluster.embedded.postgres import EmbeddedPostgres
 
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(parent.stat().st_mode | 0o011)
-    server = EmbeddedPostgres(folder, durable=False, near_port=24_432)
-    yield server.start()
-    server.stop()
+    # Not below pytest's own folder: another run of the same user closes that one to the server's user.
+    with tempfile.TemporaryDirectory(prefix="schoolos-tests-") as folder:
+        Path(folder).chmod(0o711)
+        server = EmbeddedPostgres(Path(folder) / "postgres", durable=False, near_port=24_432)
+        yield server.start()
+        server.stop()
 
 
 @pytest.fixture(scope="session")
