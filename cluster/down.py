@@ -10,8 +10,8 @@ from cluster.embedded.redis import EmbeddedRedis
 from cluster.state import StateFolder
 from core.errors import Unavailable
 
-_ORDERLY_S = 60.0
-"""Workers finish what they began (30 s at most), then the database writes what it holds."""
+_ORDERLY_S = 90.0
+"""Workers finish what they began (40 s at most), then the database writes what it holds."""
 
 
 def down(folder: StateFolder) -> str:

@@ -1,10 +1,12 @@
 """The start itself, step by step: services, records, the house, the slice at work."""
 
 import os
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 
 from pydantic import SecretStr
@@ -24,6 +26,9 @@ from cluster.settings import Settings
 from cluster.state import RunRecord, StateFolder
 from core.access import keys
 
+_DRAIN_S = 40.0
+"""A pool drains within 30 s; the rest is for joining the cluster."""
+
 
 class Opening:
     """One start. What it starts is stopped in reverse order when the stack closes."""
@@ -42,6 +47,7 @@ class Opening:
     def open(self, *, demo: bool, tour: bool) -> None:
         """Start everything and return when the slice has been seen at work."""
         self._tell()
+        shutil.rmtree(self._folder.path / "metrics", ignore_errors=True)  # figures of processes that are gone
         starting = self._begin_ray()
         helper = Housekeeper(self._ray_environment, self._folder.path / "start.log")
         with closing(helper):
@@ -52,6 +58,7 @@ class Opening:
             school = self._make_demo(helper) if demo else None
             self._finish_ray(starting)
             with self._step(f"Routes at {self._settings.http.url}"):
+                self._stack.callback(self._drain)
                 helper.ask("house", self._settings)
             if school and tour:
                 self._play(helper)
@@ -165,6 +172,19 @@ class Opening:
     def _make_demo(self, helper: Housekeeper) -> Any:
         with self._step("Demo school"):
             return helper.ask("demo", self._settings)
+
+    def _drain(self) -> None:
+        """Let the workers finish: a message under way at a provider without idempotency keys would go out twice."""
+        with self._console.status("Letting the workers finish ..."), suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                [sys.executable, "-m", "cluster.pools"],
+                env={**os.environ, **as_environment(self._settings), **self._ray_environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=_DRAIN_S,
+                check=False,  # what does not drain is ended with the cluster; leases and keys bring it back
+            )
 
     def _play(self, helper: Housekeeper) -> None:
         """Show a teacher's marks on their way to the guardians."""

@@ -15,6 +15,7 @@ from actors.notifier import Notifier
 from actors.pool_spec import Backlog, BacklogFactory, PoolSpec, Worker, WorkerFactory
 from actors.relay import RELAY_POOL, RelayWorker
 from actors.scheduler import SCHEDULER_POOL, SchedulerWorker
+from actors.together import Together
 from cluster.settings import Settings
 from cluster.wiring_ground import begin_telemetry, database_url, open_database, open_stream
 from core.adapters.africas_talking import AfricasTalkingSms
@@ -74,6 +75,23 @@ def scheduler_factory(settings: Settings) -> WorkerFactory:
 def scheduler_pool(settings: Settings) -> PoolSpec:
     """Return how the scheduler's pool is watched: always one scheduler."""
     return replace(SCHEDULER_POOL, namespace=settings.ray.namespace)
+
+
+@asynccontextmanager
+async def open_upkeep(settings: Settings, name: str) -> AsyncIterator[Worker]:
+    """Open the relay and the scheduler in one process: on one machine each needs little of its own."""
+    async with open_relay(settings, f"{name}-relay") as relay, open_scheduler(settings, f"{name}-scheduler") as hours:
+        yield Together([relay, hours])
+
+
+def upkeep_factory(settings: Settings) -> WorkerFactory:
+    """Return the picklable factory of upkeep; its pool's backlog is ``actors.relay.no_backlog``."""
+    return partial(open_upkeep, settings)
+
+
+def upkeep_pool(settings: Settings) -> PoolSpec:
+    """Return how upkeep is watched: always one."""
+    return PoolSpec(name="upkeep", minimum=1, maximum=1, drain_s=10.0, namespace=settings.ray.namespace)
 
 
 @asynccontextmanager

@@ -89,7 +89,7 @@ def test_settings_survive_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_full_disk_is_told_before_it_hurts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Too little room is one sentence that names the setting to change."""
-    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _: SimpleNamespace(free=10 * 1024**2))
+    monkeypatch.setattr("cluster.checks.shutil.disk_usage", lambda _: SimpleNamespace(free=10 * 1024**2))
     (told,) = checks.disk(tmp_path / "not" / "there" / "yet")
     assert told.startswith(f"The disk of {tmp_path} has 10 MB free")
     assert "SCHOOLOS_STATE_DIR" in told
@@ -97,7 +97,7 @@ def test_a_full_disk_is_told_before_it_hurts(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_too_little_shared_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container's 64 MB of /dev/shm are too little, and the sentence has the command that helps."""
-    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _: SimpleNamespace(free=64 * 1024**2))
+    monkeypatch.setattr("cluster.checks.shutil.disk_usage", lambda _: SimpleNamespace(free=64 * 1024**2))
     (told,) = checks.shared_memory(100 * 1024**2)
     assert "mount -o remount" in told
     assert "--shm-size" in told
