@@ -1,7 +1,6 @@
 """``schoolos demo``: simulated schools in the database of the running system, or of the one that is named."""
 
 import asyncio
-import os
 import secrets
 
 import click
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cluster.running import running_settings
 from cluster.settings import Settings
 from cluster.state import StateFolder
 from cluster.wiring import open_database
@@ -32,16 +32,6 @@ def command(*, schools: int, students: int, world: str, seed: int) -> None:
     """
     settings = running_settings()
     asyncio.run(_make(settings, schools=schools, students=students, world=world, seed=seed))
-
-
-def running_settings() -> Settings:
-    """Return the settings of the environment, or of the system that runs on this machine where no database is named."""
-    settings = Settings.from_environment()
-    record = StateFolder(settings.state_dir).read_record()
-    if settings.database.url is None and record is not None:
-        os.environ.update(record.environment)
-        return Settings.from_environment()
-    return settings
 
 
 def demo_password(settings: Settings) -> str:
