@@ -38,11 +38,16 @@ def guarded(work: Callable[[], int]) -> int:
     return code
 
 
+def die_with(parent: int) -> None:
+    """Have the kernel send this process SIGTERM when its parent dies."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)  # the parent was killed before the kernel knew that it matters
+
+
 def _work_and_exit(work: Callable[[], int], *, guard: int) -> None:
     os.setpgid(0, 0)  # so that the terminal's Ctrl-C comes once, from the guard
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != guard:
-        os._exit(1)  # the guard was killed before the kernel knew that it matters
+    die_with(guard)
     code = 1
     try:
         code = work()

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from cluster.guard import die_with
 from cluster.resolved import as_environment
 from cluster.settings import Settings
 from core import errors
@@ -37,7 +38,7 @@ class Housekeeper:
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cluster.housekeeper"],
+                [sys.executable, "-m", "cluster.housekeeper", str(os.getpid())],
                 env={**os.environ, **environment},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -129,6 +130,7 @@ def _serve(steps: _Steps, questions: IO[str], answers: IO[str]) -> None:
 
 def main() -> None:
     """Import everything, then do what is asked until the parent closes the pipe."""
+    die_with(int(sys.argv[1]))
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints goes to the log, and not among the answers
     _serve(_Steps(), sys.stdin, answers)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import urlopen
 
@@ -49,8 +50,6 @@ class Installation:
     """What the start printed."""
 
     def __post_init__(self) -> None:
-        for parent in (self.folder, *self.folder.parents[:2]):
-            parent.chmod(parent.stat().st_mode | 0o011)  # the database's own user passes through
         http, dashboard = free_ports(2, near=28_000)
         self.url = f"http://127.0.0.1:{http}"
         self.environment = {
@@ -78,7 +77,7 @@ class Installation:
     def begin(self, *options: str) -> "subprocess.Popen[bytes]":
         """Begin `schoolos up` in the foreground."""
         with (self.folder / "output").open("wb") as output:
-            return subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "cluster.cli", "up", *options],
                 env=self.environment,
                 cwd=ROOT,
@@ -86,11 +85,12 @@ class Installation:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        return self.process
 
     def await_record(self, is_so: Callable[[RunRecord], bool]) -> RunRecord:
         """Wait until the start has come as far as this."""
         deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self.process.poll() is None:
             record = StateFolder(self.folder).read_record()
             if record is not None and is_so(record):
                 return record
@@ -116,14 +116,22 @@ def has_database(record: RunRecord) -> bool:
     return "PostgreSQL" in record.processes
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder that the database's own user can reach; pytest closes its own to other users."""
+    with TemporaryDirectory(prefix="schoolos-up-") as name:
+        yield Path(name)
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def house() -> Iterator[Installation]:
     """A system that one command brought up from nothing, in the background, with the demo school and the tour."""
-    installation = Installation(tmp_path_factory.mktemp("house"))
-    installation.said = installation.run("up", "--detach")
-    yield installation
-    installation.run("down")
-    assert installation.left() == []
+    with TemporaryDirectory(prefix="schoolos-up-") as name:
+        installation = Installation(Path(name))
+        installation.said = installation.run("up", "--detach")
+        yield installation
+        installation.run("down")
+        assert installation.left() == []
 
 
 def test_it_plays_the_slice_and_says_where_everything_is(house: Installation) -> None:
@@ -186,9 +194,9 @@ def test_a_job_from_a_foreign_folder_finds_the_system(house: Installation, tmp_p
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_in_the_middle_of_the_start_leaves_nothing(tmp_path: Path, signum: signal.Signals) -> None:
+def test_a_signal_in_the_middle_of_the_start_leaves_nothing(folder: Path, signum: signal.Signals) -> None:
     """Ctrl-C, a stop by the system and a closed terminal end everything that had begun."""
-    installation = Installation(tmp_path)
+    installation = Installation(folder)
     process = installation.begin()
     installation.await_record(has_database)
     process.send_signal(signum)
@@ -196,9 +204,9 @@ def test_a_signal_in_the_middle_of_the_start_leaves_nothing(tmp_path: Path, sign
     assert installation.left() == []
 
 
-def test_a_killed_start_leaves_nothing(tmp_path: Path) -> None:
+def test_a_killed_start_leaves_nothing(folder: Path) -> None:
     """When the process that does the work is killed, its guard ends what it had begun."""
-    installation = Installation(tmp_path)
+    installation = Installation(folder)
     process = installation.begin()
     record = installation.await_record(has_database)
     (worker,) = [each for each in psutil.Process(record.guard.pid).children() if "up" in each.cmdline()]
@@ -207,9 +215,9 @@ def test_a_killed_start_leaves_nothing(tmp_path: Path) -> None:
     assert installation.left() == []
 
 
-def test_a_killed_guard_leaves_nothing(tmp_path: Path) -> None:
+def test_a_killed_guard_leaves_nothing(folder: Path) -> None:
     """When the guard is killed, the process that does the work is told by the kernel and ends in order."""
-    installation = Installation(tmp_path)
+    installation = Installation(folder)
     process = installation.begin()
     installation.await_record(has_database)
     process.kill()
@@ -220,9 +228,9 @@ def test_a_killed_guard_leaves_nothing(tmp_path: Path) -> None:
     assert left == []
 
 
-def test_down_ends_what_a_killed_start_left(tmp_path: Path) -> None:
+def test_down_ends_what_a_killed_start_left(folder: Path) -> None:
     """With guard and worker killed at once the services live on, until `down` ends them."""
-    installation = Installation(tmp_path)
+    installation = Installation(folder)
     process = installation.begin()
     record = installation.await_record(has_database)
     family = [psutil.Process(record.guard.pid), *psutil.Process(record.guard.pid).children()]
@@ -237,9 +245,9 @@ def test_down_ends_what_a_killed_start_left(tmp_path: Path) -> None:
     assert "not up" in installation.run("down")
 
 
-def test_real_servers_take_the_place_of_the_embedded_ones(tmp_path: Path, database_url: str) -> None:
+def test_real_servers_take_the_place_of_the_embedded_ones(folder: Path, database_url: str) -> None:
     """With addresses of a database, a Redis and a bucket none of ours is started, and the same routes answer."""
-    redis = EmbeddedRedis(tmp_path / "redis", durable=False, near_port=24_379)
+    redis = EmbeddedRedis(folder / "redis", durable=False, near_port=24_379)
     bucket = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     bucket.start()
     host, port = bucket.get_host_and_port()
@@ -252,17 +260,17 @@ def test_real_servers_take_the_place_of_the_embedded_ones(tmp_path: Path, databa
         aws_access_key_id="key",
         aws_secret_access_key="secret",
     ).create_bucket(Bucket="school", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    (tmp_path / "state").mkdir()
+    (folder / "state").mkdir()
     given = {"SCHOOLOS_DATABASE_URL": database_url, "SCHOOLOS_REDIS_URL": redis.start(), "SCHOOLOS_S3_BUCKET": "school"}
-    installation = Installation(tmp_path / "state", given | s3)
+    installation = Installation(folder / "state", given | s3)
     process = installation.begin("--no-demo", "--no-tour")
     try:
-        record = installation.await_record(lambda each: each.ready_after_s is not None or process.poll() is not None)
+        record = installation.await_record(lambda each: each.ready_after_s is not None)
         assert set(record.processes) == {"Ray's head"}
         with urlopen(f"{installation.url}/readyz", timeout=30) as answer:
             assert set(json.load(answer)["checks"].values()) == {"ok"}
-        assert not (tmp_path / "state" / "postgres").exists()
-        assert not (tmp_path / "state" / "objects").exists()
+        assert not (folder / "state" / "postgres").exists()
+        assert not (folder / "state" / "objects").exists()
     finally:
         process.terminate()
         process.wait(timeout=START_S)
