@@ -37,7 +37,7 @@ class Housekeeper:
         """Start the child with these variables added; what it writes to standard error goes to the log."""
         self._log = log
         with log.open("wb") as output:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own program and arguments
                 [sys.executable, "-m", "cluster.housekeeper", str(os.getpid())],
                 env={**os.environ, **environment},
                 stdin=subprocess.PIPE,
