@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster.embedded.mailroom import Mailroom
-from cluster.embedded.ports import free_ports
+from cluster.embedded.ports import free_ports, port_base
 from cluster.embedded.postgres import EmbeddedPostgres
 from cluster.embedded.process import ProcessMark
 from cluster.embedded.ray import EmbeddedRay
@@ -25,6 +25,7 @@ from cluster.resolved import as_environment, with_values
 from cluster.settings import Settings
 from cluster.state import RunRecord, StateFolder
 from core.access import keys
+from core.adapters.web_push_crypto import generate_vapid_key
 
 _DRAIN_S = 40.0
 """A pool drains within 30 s; the rest is for joining the cluster."""
@@ -39,6 +40,7 @@ class Opening:
         self._console = console
         self._stack = stack
         self._began = time.monotonic()
+        self._ports = port_base(folder.path)
         self._guard = ProcessMark.of(os.getppid())
         self._services: dict[str, ProcessMark] = {}
         self._ray: EmbeddedRay | None = None
@@ -106,6 +108,7 @@ class Opening:
             token_file=self._folder.secret_path("ray-token"),
             dashboard_port=ray.dashboard_port,
             object_store_bytes=ray.object_store_bytes,
+            near_port=self._ports + 4,
         )
         self._ray_environment = self._ray.environment
         self._stack.callback(self._ray.stop)
@@ -123,7 +126,7 @@ class Opening:
     def _start_database(self) -> None:
         if self._settings.database.url is not None:
             return
-        server = EmbeddedPostgres(self._folder.path / "postgres")
+        server = EmbeddedPostgres(self._folder.path / "postgres", near_port=self._ports)
         self._stack.callback(server.stop)
         with self._step("PostgreSQL"):
             url = SecretStr(server.start())
@@ -133,7 +136,7 @@ class Opening:
     def _start_redis(self) -> None:
         if self._settings.redis.url is not None:
             return
-        server = EmbeddedRedis(self._folder.path / "redis")
+        server = EmbeddedRedis(self._folder.path / "redis", near_port=self._ports + 1)
         self._stack.callback(server.stop)
         with self._step("Redis"):
             self._resolve(redis={"url": SecretStr(server.start())})
@@ -142,16 +145,18 @@ class Opening:
     def _start_mailroom(self) -> None:
         """Stand in for the providers that no address was given for."""
         mail, sms = self._settings.mail, self._settings.sms
-        if mail.host is not None and sms.endpoint is not None:
+        mails = mail.host is not None or self._settings.ses.is_set
+        texts = sms.endpoint is not None or self._settings.twilio.account_sid is not None
+        if mails and texts:
             return
-        smtp_port, sms_port = free_ports(2, near=20_025)
+        smtp_port, sms_port = free_ports(2, near=self._ports + 2)
         mailroom = Mailroom(self._folder.path / "mailroom", smtp_port, sms_port)
         self._stack.callback(mailroom.stop)
         with self._step(f"Mailroom for e-mail and SMS in {self._folder.path / 'mailroom'}"):
             mailroom.start()
-        if mail.host is None:
+        if not mails:
             self._resolve(mail={"host": "127.0.0.1", "port": smtp_port, "security": "none"})
-        if sms.endpoint is None:
+        if not texts:
             self._resolve(sms={"endpoint": mailroom.sms_endpoint, "api_key": SecretStr("mailroom")})
 
     def _prepare_records(self, helper: Housekeeper) -> str | None:
@@ -159,6 +164,8 @@ class Opening:
         key = self._settings.auth.signing_key
         if key is None:
             self._resolve(auth={"signing_key": SecretStr(self._folder.secret("signing-key.pem", keys.generate))})
+        if self._settings.push.vapid_key is None:
+            self._resolve(push={"vapid_key": SecretStr(self._folder.secret("vapid-key.pem", generate_vapid_key))})
         embedded = "PostgreSQL" in self._services
         with self._step("Records"):
             password = self._folder.secret("database-password") if embedded else None

@@ -15,7 +15,6 @@ from core.errors import Unavailable
 
 _LONGEST = 22
 """Characters the folder's path may have. HAProxy's socket adds 83 (its node's id is 56 of them), the limit is 107."""
-_FIRST_PORT = 20_500
 _RAY_PORTS = ("port", "node-manager-port", "object-manager-port", "dashboard-agent-listen-port",
               "dashboard-agent-grpc-port", "runtime-env-agent-port", "metrics-export-port",
               "ray-client-server-port")  # fmt: skip
@@ -26,14 +25,17 @@ _SLACK_S = 2.0
 class EmbeddedRay:
     """One Ray head. Its processes are known by their session, which ``ray start`` opens and none of them leaves."""
 
-    def __init__(self, folder: Path, *, token_file: Path, dashboard_port: int, object_store_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, *, token_file: Path, dashboard_port: int, object_store_bytes: int, near_port: int = 20_500
+    ) -> None:
         """Prepare the cluster. The token in ``token_file`` opens it; Ray's own ports listen on all interfaces."""
         self.folder = short_enough(folder.absolute())
         self._token_file = token_file
         self._dashboard_port = dashboard_port
         self._object_store_bytes = object_store_bytes
         self._session_file = self.folder / "session"
-        found = free_ports(len(_RAY_PORTS) + len(_PROXY_PORTS), near=_FIRST_PORT)
+        # On every interface, because Ray listens there; its agents on the machine's own address and not on loopback.
+        found = free_ports(len(_RAY_PORTS) + len(_PROXY_PORTS), near=near_port, host="0.0.0.0")  # noqa: S104 - asked, not bound
         self.ports = dict(zip(_RAY_PORTS + _PROXY_PORTS, found, strict=True))
 
     @property
