@@ -21,6 +21,7 @@ _KNOWN = {
     "haproxy": "HAProxy's figures (read only): Ray binds them to all interfaces",
     "ray::DashboardAgent": "Ray's agent and its figures for Prometheus",
     "ray::RuntimeEnvAgent": "Ray's agent for job environments",
+    "dashboard.py": "Ray's dashboard, towards its own modules; its pages are on loopback",
     "ray.util.client.server": "Ray Client; asks for the token",
     "ray::ServeReplica": "a replica: the same routes, asking for the same logins",
     "ray::": "Ray's calls between its processes; asks for the token",

@@ -59,6 +59,8 @@ class EmbeddedRay:
             "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
             "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{proxy}/server-state",
             "OMP_NUM_THREADS": "1",
+            # So that the `python` of a submitted job is this environment's.
+            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
         }
 
     def begin(self) -> "subprocess.Popen[bytes]":
