@@ -29,7 +29,8 @@ class EmbeddedRay:
         self, folder: Path, *, token_file: Path, dashboard_port: int, object_store_bytes: int, near_port: int = 20_500
     ) -> None:
         """Prepare the cluster. The token in ``token_file`` opens it; Ray's own ports listen on all interfaces."""
-        self.folder = short_enough(folder.absolute())
+        self._asked_folder = folder.absolute()
+        self.folder = short_enough(self._asked_folder)
         self._token_file = token_file
         self._dashboard_port = dashboard_port
         self._object_store_bytes = object_store_bytes
@@ -72,6 +73,9 @@ class EmbeddedRay:
             raise Unavailable(
                 f"{self.folder} belongs to another user; remove it, Ray keeps its sockets there"
             ) from error
+        if self.folder != self._asked_folder:
+            self._asked_folder.unlink(missing_ok=True)
+            self._asked_folder.symlink_to(self.folder)  # so that its logs are found where everything else is
         starting = subprocess.Popen(  # noqa: S603 - our own program and arguments
             [
                 *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--disable-usage-stats"),

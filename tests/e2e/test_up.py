@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from cluster.embedded.ports import free_ports
+from cluster.embedded.ray import short_enough
 from cluster.embedded.redis import EmbeddedRedis
 from cluster.state import RunRecord, StateFolder
 
@@ -121,6 +123,7 @@ def folder() -> Iterator[Path]:
     """An empty folder that the database's own user can reach; pytest closes its own to other users."""
     with TemporaryDirectory(prefix="schoolos-up-") as name:
         yield Path(name)
+        shutil.rmtree(short_enough(Path(name) / "ray"), ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +135,7 @@ def house() -> Iterator[Installation]:
         yield installation
         installation.run("down")
         assert installation.left() == []
+        shutil.rmtree(short_enough(Path(name) / "ray"), ignore_errors=True)
 
 
 def test_it_plays_the_slice_and_says_where_everything_is(house: Installation) -> None:
