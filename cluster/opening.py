@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cluster.embedded.mailroom import Mailroom
@@ -25,6 +26,7 @@ from cluster.resolved import as_environment, with_values
 from cluster.settings import Settings
 from cluster.state import RunRecord, StateFolder
 from core.access import keys
+from core.errors import SchoolOSError
 from core.adapters.web_push_crypto import generate_vapid_key
 
 _DRAIN_S = 40.0
@@ -196,8 +198,11 @@ class Opening:
     def _play(self, helper: Housekeeper) -> None:
         """Show a teacher's marks on their way to the guardians."""
         self._console.print("The slice, over HTTP, with the demo's logins:")
-        with self._console.status("Playing ..."):
-            helper.ask("tour", self._settings, tell=lambda told: self._console.print(f"  [cyan]·[/] {told}"))
+        try:
+            with self._console.status("Playing ..."):
+                helper.ask("tour", self._settings, tell=lambda told: self._console.print(f"  [cyan]·[/] {told}"))
+        except SchoolOSError as error:  # the system is up, and is what one needs to find out why
+            self._console.print(f"  [red]✗[/] {escape(error.message)}")
 
     def _resolve(self, **values: Mapping[str, object]) -> None:
         self._settings = with_values(self._settings, values)
