@@ -26,8 +26,8 @@ from cluster.resolved import as_environment, with_values
 from cluster.settings import Settings
 from cluster.state import RunRecord, StateFolder
 from core.access import keys
-from core.errors import SchoolOSError
 from core.adapters.web_push_crypto import generate_vapid_key
+from core.errors import SchoolOSError
 
 _DRAIN_S = 40.0
 """A pool drains within 30 s; the rest is for joining the cluster."""
