@@ -101,13 +101,76 @@ class MailSettings(_Group):
     password: SecretStr | None = None
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: str = "no-reply@schoolos.invalid"
+    providers: tuple[Literal["smtp", "ses"], ...] = ("smtp", "ses")
+    """The order in which they are asked; what is not set up is left out."""
+
+
+class SesSettings(_Group):
+    """Amazon SES, for email; used where a region or an endpoint is set. The sender is ``mail.sender``."""
+
+    region: str | None = None
+    endpoint: str | None = None
+    """Another server that speaks SES's API."""
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    """Found the usual way (instance role, profile) where unset."""
+    configuration_set: str | None = None
+    """The one that publishes events to the topic below."""
+    topic_arn: str | None = None
+    """SNS topic of the events, subscribed to ``/api/providers/ses/receipts``; signature version 2."""
+
+    @property
+    def is_set(self) -> bool:
+        """Tell whether SES is to be used."""
+        return self.region is not None or self.endpoint is not None
+
+
+class TwilioSettings(_Group):
+    """Twilio, for SMS; used where an account is named."""
+
+    endpoint: str = "https://api.twilio.com"
+    account_sid: str | None = None
+    auth_token: SecretStr | None = None
+    sender: str | None = None
+    """A number, an alphanumeric sender, or a messaging service (``MG...``)."""
+
+
+class PushSettings(_Group):
+    """Web Push, to browsers."""
+
+    vapid_key: SecretStr | None = None
+    """Private key of the curve P-256 by which push services know us: PEM, or 32 bytes in base64url. Off where unset;
+    `schoolos up` makes one at its first start. A new key ends every browser's subscription."""
+    contact: str | None = None
+    """``mailto:`` or ``https:`` address by which a push service reaches the operator; mail's sender where unset."""
+    hosts: tuple[str, ...] = (
+        "fcm.googleapis.com",
+        "updates.push.services.mozilla.com",
+        "*.push.services.mozilla.com",
+        "*.notify.windows.com",
+        "web.push.apple.com",
+        "*.push.apple.com",
+    )
+    """Push services that may be called: a subscription's address comes from a user. One's own: ``http://host:port``."""
+
+
+class FcmSettings(_Group):
+    """Firebase Cloud Messaging, to phones; used where a service account is given."""
+
+    endpoint: str = "https://fcm.googleapis.com"
+    service_account: SecretStr | None = None
+    """The JSON of the service account's key file."""
 
 
 class SmsSettings(_Group):
-    """Africa's Talking, the SMS provider."""
+    """SMS, and Africa's Talking for it."""
 
+    providers: tuple[Literal["africas-talking", "twilio"], ...] = ("africas-talking", "twilio")
+    """The order in which they are asked; what is not set up is left out."""
+    callback_secret: SecretStr | None = None
+    """End of Africa's Talking's callback, ``/api/providers/africas-talking/receipts/<secret>``: it signs nothing."""
     endpoint: str | None = None
-    """Base of the provider's API; SMS is off where unset."""
+    """Base of Africa's Talking's API; it is off where unset."""
     username: str = "sandbox"
     api_key: SecretStr | None = None
     sender_id: str | None = None
@@ -125,6 +188,16 @@ class NotifierSettings(_Group):
     retry_delays: tuple[timedelta, ...] = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30))
     """Waits between attempts (P2-12); after the last the delivery is dead."""
     request_timeout: timedelta = timedelta(seconds=10)
+
+
+class WebhookSettings(_Group):
+    """Webhooks out, sent by the notifiers."""
+
+    concurrency: int = Field(default=20, ge=1)
+    """Requests one worker has under way at once; one endpoint has a fifth of them at most."""
+    request_timeout: timedelta = timedelta(seconds=15)
+    allow_loopback: bool = False
+    """Let this machine itself be an endpoint, also by http. For development: on a server it opens what is behind it."""
 
 
 class TelemetrySettings(_Group):
@@ -162,7 +235,12 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     mail: MailSettings = MailSettings()
     sms: SmsSettings = SmsSettings()
+    ses: SesSettings = SesSettings()
+    twilio: TwilioSettings = TwilioSettings()
+    push: PushSettings = PushSettings()
+    fcm: FcmSettings = FcmSettings()
     notifier: NotifierSettings = NotifierSettings()
+    webhook: WebhookSettings = WebhookSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     ray: RaySettings = RaySettings()
 

@@ -18,11 +18,9 @@ from actors.scheduler import SCHEDULER_POOL, SchedulerWorker
 from actors.together import Together
 from cluster.settings import Settings
 from cluster.wiring_ground import begin_telemetry, database_url, open_database, open_stream
-from core.adapters.africas_talking import AfricasTalkingSms
+from cluster.wiring_senders import open_senders
 from core.adapters.postgres_signal import PostgresSignal
-from core.adapters.smtp import SmtpMail
 from core.clock import SystemClock
-from core.errors import InvalidInput
 from core.events.consumer import ConsumerPolicy, EventConsumer
 from core.events.dead_letters import DeadLetters
 from core.events.outbox import WAKE_CHANNEL
@@ -32,8 +30,6 @@ from core.notifications.delivering import DeliveryLoop
 from core.notifications.fanout import FanOut
 from core.notifications.lane import DeliveryPolicy
 from core.notifications.lifecycle import RetryPolicy
-from core.notifications.model import Channel
-from core.notifications.ports import MessageSender
 from core.school.fees.reminding import FeeReminders
 
 
@@ -95,39 +91,6 @@ def upkeep_pool(settings: Settings) -> PoolSpec:
 
 
 @asynccontextmanager
-async def open_senders(settings: Settings) -> AsyncIterator[dict[Channel, MessageSender]]:
-    """Open the provider of each channel that has one in the settings."""
-    senders: dict[Channel, MessageSender] = {}
-    mail, sms, timeout = settings.mail, settings.sms, settings.notifier.request_timeout
-    if mail.host is not None:
-        senders[Channel.EMAIL] = SmtpMail(
-            mail.host,
-            mail.port,
-            sender=mail.sender,
-            username=mail.username,
-            password=mail.password.get_secret_value() if mail.password else None,
-            security=mail.security,
-            timeout=timeout,
-        )
-    if sms.endpoint is not None:
-        if sms.api_key is None:
-            raise InvalidInput("SCHOOLOS_SMS_ENDPOINT is set and SCHOOLOS_SMS_API_KEY is not; both are needed")
-        senders[Channel.SMS] = AfricasTalkingSms(
-            sms.endpoint,
-            username=sms.username,
-            api_key=sms.api_key.get_secret_value(),
-            sender_id=sms.sender_id,
-            timeout=timeout,
-            connections=settings.notifier.concurrency,
-        )
-    try:
-        yield senders
-    finally:
-        for sender in senders.values():
-            await sender.close()
-
-
-@asynccontextmanager
 async def open_notifier(settings: Settings, name: str) -> AsyncIterator[Worker]:
     """Open one notifier in the process that will run it. ``name`` stays with its place in the pool."""
     begin_telemetry(settings, name)
@@ -135,7 +98,7 @@ async def open_notifier(settings: Settings, name: str) -> AsyncIterator[Worker]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name=f"schoolos {name}"))
         stream = await stack.enter_async_context(open_stream(settings, client_name=f"schoolos {name}"))
-        senders = await stack.enter_async_context(open_senders(settings))
+        senders = await stack.enter_async_context(open_senders(settings, db, clock))
         policy = DeliveryPolicy(
             concurrency=notifier.concurrency,
             lease=notifier.lease,

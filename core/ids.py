@@ -28,6 +28,7 @@ ImportId = NewType("ImportId", UUID)
 EventId = NewType("EventId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 NotificationId = NewType("NotificationId", UUID)
+PushDeviceId = NewType("PushDeviceId", UUID)
 JobId = NewType("JobId", UUID)
 
 

@@ -10,6 +10,8 @@ from fastapi import Depends, Request
 from core.access.tokens import TokenVerifier
 from core.access.use_cases import AccessUseCases
 from core.jobs.service import Jobs
+from core.notifications.receiving import DeliveryReports
+from core.notifications.registering import Devices
 from core.notifications.service import Notifications
 from core.ports import SignedFiles
 from core.school.attendance.service import Attendance
@@ -37,6 +39,8 @@ class Services:
     attendance: Attendance
     fees: Fees
     notifications: Notifications
+    devices: Devices
+    delivery_reports: DeliveryReports
 
     signed_files: SignedFiles | None = None
     """The local object store, whose links lead back here; None where files lie in S3."""

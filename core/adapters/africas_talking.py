@@ -9,6 +9,7 @@ import aiohttp
 
 from core.errors import Fault, InvalidInput, SchoolOSError, TooMany, Unavailable
 from core.notifications.model import OutgoingMessage, Reason, Receipt
+from core.notifications.ports import NotTaken
 
 _ACCEPTED = frozenset({100, 101, 102})  # processed, sent, queued
 _REFUSED: Mapping[int, str] = {
@@ -21,6 +22,14 @@ _REFUSED: Mapping[int, str] = {
     502: "rejected by the gateway",
 }
 """What stays true of this message and this number, so that trying again only costs."""
+_REASONS: Mapping[int, Reason] = {
+    403: Reason.BAD_ADDRESS,
+    404: Reason.BAD_ADDRESS,
+    406: Reason.RECIPIENT_BLOCKED,
+    409: Reason.DO_NOT_DISTURB,
+}
+_ABOUT_ACCOUNT = frozenset({402, 405})
+"""Nothing was taken, so that another provider may be asked at once."""
 _OUT_OF_ORDER: Mapping[int, str] = {
     402: "invalid sender id",
     405: "insufficient balance",
@@ -70,6 +79,8 @@ class AfricasTalkingSms:
                 if answer.status not in {200, 201, 409}:
                     raise _http_error(answer.status, answer.headers.get("Retry-After"))
                 return _read(await answer.json(content_type=None))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotTaken("the provider could not be reached") from error
         except TimeoutError as error:
             raise Unavailable("the provider did not answer in time") from error
         except (aiohttp.ClientError, ValueError) as error:
@@ -100,7 +111,8 @@ def _http_error(status: int, retry_after: str | None) -> SchoolOSError:
         return TooMany(said, seconds)
     if status in {400, 422}:
         return _refused(said)
-    return Unavailable(said)
+    # 503 and what is wrong with the account: certainly not taken. Of any other 5xx that is not known.
+    return NotTaken(said) if status < 500 or status == 503 else Unavailable(said)
 
 
 def _read(answer: Any) -> Receipt:
@@ -120,14 +132,16 @@ def _read(answer: Any) -> Receipt:
             message_id=str(first.get("messageId", "")), detail=f"{code}, {first.get('cost', '')}".rstrip(", ")
         )
     said = f"{code} {_REFUSED.get(code) or _OUT_OF_ORDER.get(code) or 'unknown status'}"
-    raise _refused(said) if code in _REFUSED else Unavailable(said)
+    if code in _REFUSED:
+        raise _refused(said, _REASONS.get(code, Reason.REJECTED))
+    raise NotTaken(said) if code in _ABOUT_ACCOUNT else Unavailable(said)
 
 
 def _without_recipients(said: str) -> SchoolOSError:
     if said.startswith("Sent to 0/") or "phone" in said.lower():
-        return _refused("no valid recipient")
-    return Unavailable(said[:100])
+        return _refused("no valid recipient", Reason.BAD_ADDRESS)
+    return NotTaken(said[:100])
 
 
-def _refused(said: str) -> InvalidInput:
-    return InvalidInput(said, [Fault("/address", said, Reason.REJECTED)])
+def _refused(said: str, reason: Reason = Reason.REJECTED) -> InvalidInput:
+    return InvalidInput(said, [Fault("/address", said, reason)])

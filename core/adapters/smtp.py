@@ -16,6 +16,7 @@ import aiosmtplib
 
 from core.errors import Fault, InvalidInput, SchoolOSError, TooMany, Unavailable
 from core.notifications.model import OutgoingMessage, Reason, Receipt
+from core.notifications.ports import NotTaken
 
 _THROTTLED = 454
 """Amazon SES: "454 Throttling failure: Maximum sending rate exceeded"."""
@@ -69,6 +70,8 @@ class SmtpMail:
                 connection if isinstance(error, (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError)) else None
             )
             raise _meaning(error) from error
+        except ConnectionRefusedError as error:
+            raise NotTaken("the mail server could not be reached") from error
         except OSError as error:
             raise Unavailable(f"the mail server could not be reached: {type(error).__name__}") from error
         finally:
@@ -125,7 +128,10 @@ def _meaning(error: aiosmtplib.SMTPException) -> SchoolOSError:
     # 5xx about the recipient or the message stays true; about our own account or sender it may be mended.
     if isinstance(error, _ABOUT_MESSAGE) and answers and all(code >= 500 for code, _ in answers):
         return InvalidInput(_words(answers), [Fault("/address", "refused", Reason.REJECTED)])
-    return Unavailable(_words(answers) or f"the mail server did not take it: {type(error).__name__}")
+    said = _words(answers) or f"the mail server did not take it: {type(error).__name__}"
+    # An answer in words is an answer: it did not take the mail. So is a server that can't be connected to.
+    certain = bool(answers) or isinstance(error, aiosmtplib.SMTPConnectError)
+    return NotTaken(said) if certain else Unavailable(said)
 
 
 def _answers(error: aiosmtplib.SMTPException) -> Sequence[tuple[int, str]]:

@@ -13,6 +13,7 @@ from core.ports import Transaction
 # The bell always gets the message unless it is switched off. Beside it the first channel of the guardian's order that
 # can be used gets it; where that is the bell itself, nothing else is sent. A channel that can't be used is written down
 # with its obstacle, so that the trail can say why (P2-18); one that merely comes later in the order is not.
+# What goes to the bell goes to the person's devices too, where there are any.
 _FAN_OUT = """
 WITH audience AS (
     SELECT u.id AS recipient_id, u.active, g.id AS guardian_id, g.language, g.phone, g.email, g.channel_order,
@@ -52,6 +53,13 @@ WITH audience AS (
 ), ranked AS (
     SELECT *, min(rank) FILTER (WHERE obstacle IS NULL) OVER (PARTITION BY recipient_id, student_id) AS chosen
     FROM options
+), ways AS (
+    SELECT recipient_id, student_id, channel, obstacle, address, language, content FROM ranked
+    WHERE obstacle IS NOT NULL OR channel = 'push' OR rank = chosen
+    UNION ALL
+    SELECT recipient_id, student_id, 'device', NULL, recipient_id::text, language, content FROM ranked r
+    WHERE channel = 'push' AND obstacle IS NULL AND 'device' = ANY ($7::text[])
+      AND EXISTS (SELECT FROM push_devices v WHERE v.school_id = $1 AND v.user_id = r.recipient_id)
 ), written AS (
     INSERT INTO deliveries (school_id, id, event_id, event_type, recipient_id, student_id, channel, state, reason,
                             address, language, content, traceparent, occurred_at, created_at, next_attempt_at,
@@ -60,8 +68,7 @@ WITH audience AS (
            CASE WHEN obstacle IS NULL THEN 'queued' ELSE 'skipped' END, obstacle,
            address, language, content, $8, $9, $10, CASE WHEN obstacle IS NULL THEN $10::timestamptz END,
            CASE WHEN obstacle IS NOT NULL THEN $10::timestamptz END
-    FROM ranked
-    WHERE obstacle IS NOT NULL OR channel = 'push' OR rank = chosen
+    FROM ways
     ON CONFLICT (school_id, event_id, recipient_id, student_id, channel) DO NOTHING
     RETURNING state
 )

@@ -58,7 +58,8 @@ class Try:
     def sent(self, receipt: Receipt, now: datetime) -> Attempt:
         """Return the attempt that succeeded."""
         attempt = self._ended(Outcome.SENT, State.SENT, now, receipt.detail)
-        return replace(attempt, message_id=_printable(receipt.message_id))
+        provider = receipt.provider or self.provider
+        return replace(attempt, message_id=_printable(receipt.message_id), provider=provider)
 
     def failed(self, error: SchoolOSError | TimeoutError, policy: RetryPolicy, now: datetime) -> Attempt:
         """Return the attempt that failed, with when to try again or why not to."""

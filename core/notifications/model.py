@@ -10,11 +10,13 @@ from core.ids import DeliveryId, SchoolId, StudentId, UserId
 
 
 class Channel(StrEnum):
-    """A way to reach a person. ``push`` is the bell inside the portals."""
+    """A way to reach a person. ``push`` is the bell inside the portals; people choose about it and devices as one."""
 
     EMAIL = "email"
     SMS = "sms"
     PUSH = "push"
+    DEVICE = "device"
+    """Push to the phones and browsers a person has registered, beside the bell."""
 
 
 class State(StrEnum):
@@ -56,6 +58,14 @@ class Reason(StrEnum):
     REJECTED = "provider_rejected"
     UNAVAILABLE = "provider_unavailable"
     TIMED_OUT = "provider_timed_out"
+    BAD_ADDRESS = "bad_address"
+    RECIPIENT_BLOCKED = "recipient_blocked"
+    DO_NOT_DISTURB = "do_not_disturb"
+    NO_DEVICE = "no_device"
+    UNREACHABLE = "unreachable_now"
+    NOT_ON_NETWORK = "not_on_network"
+    FILTERED = "filtered_as_spam"
+    UNDELIVERED = "not_delivered"
     UNRENDERABLE = "unrenderable"
     GAVE_UP = "gave_up"
 
@@ -113,6 +123,8 @@ class Receipt:
     message_id: str
     detail: str = ""
     """What the provider said, without personal data."""
+    provider: str | None = None
+    """Who took it, where the sender asks more than one."""
 
 
 @dataclass(frozen=True, slots=True)

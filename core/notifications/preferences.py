@@ -12,6 +12,8 @@ from core.notifications.model import Channel
 from core.ports import Database, Transaction
 
 EVENT_TYPES: Sequence[str] = tuple(PAYLOADS)
+CHANNELS: Sequence[Channel] = (Channel.EMAIL, Channel.SMS, Channel.PUSH)
+"""What people choose between; devices follow the bell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ async def _complete(tx: Transaction, principal: Principal) -> list[Preference]:
     return [
         Preference(channel, event_type, said.get((channel.value, event_type), True))
         for event_type in EVENT_TYPES
-        for channel in Channel
+        for channel in CHANNELS
     ]
 
 
@@ -68,6 +70,11 @@ def _check(wanted: Sequence[Preference]) -> None:
         Fault(f"/preferences/{place}/eventType", f"no such kind of message; there are {known}", "unknown")
         for place, each in enumerate(wanted)
         if each.event_type not in EVENT_TYPES
+    ]
+    faults += [
+        Fault(f"/preferences/{place}/channel", "devices follow push; choose that", "unknown")
+        for place, each in enumerate(wanted)
+        if each.channel not in CHANNELS
     ]
     pairs = [(each.channel, each.event_type) for each in wanted]
     faults += [

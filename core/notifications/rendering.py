@@ -48,6 +48,7 @@ class Templates:
 
     def render(self, event_type: str, channel: Channel, language: str, content: Mapping[str, Any]) -> Text:
         """Return the message's title and body. Raises ``InvalidInput`` where the template or a value is missing."""
+        channel = Channel.PUSH if channel is Channel.DEVICE else channel  # a device shows what the bell says
         try:
             written = self._find(event_type, channel, language).render(content)
         except TemplateError as error:

@@ -19,6 +19,7 @@ _TAGS = {
     "files": "Files by signed links.",
     "imports": "Setting a school up from its own spreadsheets.",
     "marks": "Mark sheets: filled in, uploaded, approved, published.",
+    "providers": "Where providers of mail and SMS post their receipts, each known by its signature or its path.",
     "notifications": "The bell, preferences, and the trail of every message.",
     "people": "Students, guardians and staff.",
     "platform": "Schools of this installation.",
@@ -26,6 +27,7 @@ _TAGS = {
     "jobs": "Long work: state, progress and cancelling.",
     "school": "The school, its sessions, terms, levels and class arms.",
     "teaching": "Who teaches what to whom.",
+    "webhooks": "Other systems that hear of the school's events (Standard Webhooks).",
 }
 _BODY_ONLY = frozenset({"400", "409", "412", "413", "415", "428"})
 """What only a request that changes something can be answered."""
