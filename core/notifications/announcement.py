@@ -11,6 +11,16 @@ from core.money import Kobo, as_text
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """What an event adds to a message that tells several things of a kind."""
+
+    key: str
+    """A later event with the same key takes the place of an earlier one."""
+    facts: Mapping[str, str | int]
+    """``revision`` tells which is later, whatever the order they come in."""
+
+
+@dataclass(frozen=True, slots=True)
 class Announcement:
     """What an event tells, and about whom."""
 
@@ -18,6 +28,8 @@ class Announcement:
     """What is the same for every student: the templates' values."""
     students: Mapping[StudentId, str | None]
     """Each student with the word that is the student's own (absent, late), or None."""
+    entry: Entry | None = None
+    """What it adds to a message that waits; None where each event is a message of its own."""
 
 
 def announcement_of(payload: AnyPayload) -> Announcement:
@@ -35,7 +47,8 @@ def announcement_of(payload: AnyPayload) -> Announcement:
 
 def _results(event: ScoresPublished) -> Announcement:
     facts = {"subject": event.subject_name, "class_arm": event.class_arm_name, "term": event.term_name}
-    return Announcement(facts, dict.fromkeys(event.student_ids))
+    entry = Entry(str(event.sheet_id), {**facts, "revision": event.revision})
+    return Announcement(facts, dict.fromkeys(event.student_ids), entry)
 
 
 def _attendance(event: AttendanceMarked) -> Announcement:

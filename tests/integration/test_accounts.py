@@ -211,7 +211,7 @@ async def test_a_school_is_founded_with_policies_and_an_administrator(
     login = {"school": "new-school", "username": "head", "password": PASSWORD}
     assert (await http.post("/api/auth/token", json=login)).json()["user"]["roles"] == ["school_admin"]
     async with db.tenant(founded.json()["id"]) as tx:
-        assert await tx.fetchval("SELECT count(DISTINCT kind) FROM policies") == 4
+        assert await tx.fetchval("SELECT count(DISTINCT kind) FROM policies") == 5
     listed = await http.get("/api/platform/schools?limit=100", headers=headers)
     assert "new-school" in [school["code"] for school in listed.json()["items"]]
     again = await http.post(f"/api/platform/schools/{founded.json()['id']}/invitations", headers=headers)
