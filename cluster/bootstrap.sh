@@ -65,7 +65,8 @@ build() {
   install --no-deps --require-hashes -r "$lock"
   install --no-deps --no-build-isolation -e .
   digest >"$venv/.stamp-$kind"
-  [ "$kind" = run ] || cp "$venv/.stamp-$kind" "$venv/.stamp-dev"
+  # What checks and tests need holds what the system needs to run, at the same versions.
+  if [ "$kind" = dev ]; then lock=requirements.txt digest >"$venv/.stamp-run"; fi
 }
 
 usable() {
