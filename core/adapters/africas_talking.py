@@ -1,7 +1,9 @@
 """SMS through Africa's Talking, in its own wire format (https://developers.africastalking.com/docs/sms/sending/bulk)."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -128,13 +130,20 @@ def _read(answer: Any) -> Receipt:
     except (KeyError, TypeError, IndexError) as error:
         raise Unavailable("the provider's answer is not in its documented form") from error
     if code in _ACCEPTED:
+        cost = str(first.get("cost", ""))
         return Receipt(
-            message_id=str(first.get("messageId", "")), detail=f"{code}, {first.get('cost', '')}".rstrip(", ")
+            message_id=str(first.get("messageId", "")), detail=f"{code}, {cost}".rstrip(", "), cost_kobo=_kobo(cost)
         )
     said = f"{code} {_REFUSED.get(code) or _OUT_OF_ORDER.get(code) or 'unknown status'}"
     if code in _REFUSED:
         raise _refused(said, _REASONS.get(code, Reason.REJECTED))
     raise NotTaken(said) if code in _ABOUT_ACCOUNT else Unavailable(said)
+
+
+def _kobo(cost: str) -> int | None:
+    # "NGN 2.2000"; an account kept in another currency says nothing about naira.
+    stated = re.fullmatch(r"NGN (\d{1,6}(?:\.\d{1,4})?)", cost)
+    return round(Decimal(stated[1]) * 100) if stated else None
 
 
 def _without_recipients(said: str) -> SchoolOSError:

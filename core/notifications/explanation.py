@@ -1,11 +1,16 @@
 """Why a message did or did not arrive, in the words of the school's office (P4-28)."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from core.notifications.model import Channel, Outcome, Reason, State
 from core.notifications.receipts import ReceiptState
 
 _REASONS: Mapping[str, str] = {
+    Reason.HELD_BACK: "others may join it until then",
+    Reason.QUIET_HOURS: "quiet hours",
+    Reason.WITH_SIBLING: "it is told in the message about a sister or brother",
     Reason.OPTED_OUT: "the recipient has switched this kind of message off for this channel",
     Reason.NO_CONSENT: "no consent for this channel is recorded, or it was withdrawn",
     Reason.NO_ADDRESS: "no address for this channel is recorded",
@@ -23,7 +28,9 @@ _REASONS: Mapping[str, str] = {
     Reason.FILTERED: "the network or the mail server took it for spam",
     Reason.UNDELIVERED: "the network gives no reason",
     Reason.UNRENDERABLE: "the message could not be written from the event's facts",
+    Reason.OVER_BUDGET: "the month's SMS budget is used up; the bell has it, and email where there is one",
     Reason.GAVE_UP: "too many attempts ended without an answer",
+    Reason.IN_DOUBT: "it is not known whether it has left, and this kind is not sent twice; resend it by hand",
 }
 
 _STATES: Mapping[str, str] = {
@@ -53,12 +60,41 @@ _OUTCOMES: Mapping[str, str] = {
 }
 
 _BELL_SENT = "it is in the bell"
+_WAITS = frozenset({Reason.HELD_BACK, Reason.QUIET_HOURS})
+"""Why a delivery is not yet on its way."""
 
 
-def why(state: str, reason: str | None, channel: str) -> str:
-    """Return where a delivery stands and why, as a sentence."""
+def why(
+    state: str,
+    reason: str | None,
+    channel: str,
+    *,
+    until: datetime | None = None,
+    zone: str | None = None,
+    fell_back_from: str | None = None,
+) -> str:
+    """Return where a delivery stands and why, as a sentence; ``until`` when it waits, told by the school's clocks."""
     standing = _BELL_SENT if state == State.SENT and channel == Channel.PUSH else _STATES[state]
-    return f"{standing}: {_REASONS.get(reason, reason)}" if reason else standing
+    told = f"{standing}: {_because(state, reason, until, zone)}" if reason and _counts(state, reason) else standing
+    return f"{told}; {fallen(fell_back_from)}" if fell_back_from else told
+
+
+def fallen(fell_back_from: str) -> str:
+    """Return from which channel a delivery fell back, and why: ``fell back from sms: the number is not on ...``."""
+    channel, _, reason = fell_back_from.partition(":")
+    return f"fell back from {channel}: {_REASONS.get(reason, reason)}"
+
+
+def _counts(state: str, reason: str) -> bool:
+    """Tell whether a reason still holds: what a delivery waited for is over once it is on its way."""
+    return reason not in _WAITS or state not in {State.CLAIMED, State.SENDING, State.SENT}
+
+
+def _because(state: str, reason: str, until: datetime | None, zone: str | None) -> str:
+    if reason not in _WAITS or until is None or state not in {State.QUEUED, State.RETRY}:
+        return _REASONS.get(reason, reason)
+    clock = f"{until.astimezone(ZoneInfo(zone)) if zone else until:%H:%M}"
+    return f"others may join it until {clock}" if reason == Reason.HELD_BACK else f"quiet hours until {clock}"
 
 
 def what_came_of_it(receipt_state: str, reason: str | None) -> str:

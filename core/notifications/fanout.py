@@ -1,7 +1,8 @@
 """The handler of events: what happened becomes one delivery for each recipient, student and channel."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
 
 from core.clock import Clock
 from core.events.envelope import Event
@@ -9,8 +10,12 @@ from core.events.outbox import claim_handling
 from core.events.types import payload_of
 from core.notifications import fanout_store
 from core.notifications.announcement import announcement_of
+from core.notifications.fanout_plan import plan_of
+from core.notifications.message_rules import MessageRules, message_rules
 from core.notifications.model import Channel
-from core.ports import Database
+from core.notifications.rendering import Templates
+from core.notifications.spend_plan import SmsPlan, plan_sms
+from core.ports import Database, Transaction
 from core.telemetry import current_traceparent, get_logger, span
 
 log = get_logger("notifications")
@@ -27,6 +32,7 @@ class FanOut:
         self._clock = clock
         self._channels = channels
         self._wake = wake
+        self._templates = Templates()
 
     async def __call__(self, event: Event) -> None:
         """Write an event's deliveries, once. Raises ``InvalidInput`` for an event that can't be understood."""
@@ -41,9 +47,23 @@ class FanOut:
                 if not await claim_handling(tx, event.id):
                     log.info("event_handled_before", event_id=str(event.id), event_type=event.type)
                     return
-                queued, skipped = await fanout_store.fan_out(
-                    tx, traced, announcement, self._channels, self._clock.now()
+                now, rules = self._clock.now(), await message_rules(tx)
+                plan = plan_of(
+                    announcement,
+                    event.type,
+                    rules=rules,
+                    sms=await self._sms_plan(tx, rules, event.type, announcement.facts, now),
+                    channels=self._channels,
+                    now=now,
                 )
-            under_way.set_attributes({"queued": queued, "skipped": skipped})
-        log.info("event_fanned_out", event_id=str(event.id), event_type=event.type, queued=queued, skipped=skipped)
+                made = asdict(await fanout_store.fan_out(tx, traced, announcement, plan, now))
+            under_way.set_attributes(made)
+        log.info("event_fanned_out", event_id=str(event.id), event_type=event.type, **made)
         self._wake()
+
+    async def _sms_plan(
+        self, tx: Transaction, rules: MessageRules, event_type: str, facts: Mapping[str, str], now: datetime
+    ) -> SmsPlan:
+        if Channel.SMS not in self._channels:
+            return SmsPlan()
+        return await plan_sms(tx, self._templates, event_type, facts, rules=rules, now=now)

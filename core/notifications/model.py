@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import uuid5
 
 from core.ids import DeliveryId, SchoolId, StudentId, UserId
 
@@ -17,6 +18,14 @@ class Channel(StrEnum):
     PUSH = "push"
     DEVICE = "device"
     """Push to the phones and browsers a person has registered, beside the bell."""
+
+
+class Lane(StrEnum):
+    """How much a message hurries, in this order. The database tells it by the kind of event."""
+
+    URGENT = "urgent"
+    NORMAL = "normal"
+    BULK = "bulk"
 
 
 class State(StrEnum):
@@ -48,8 +57,11 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a delivery was skipped or is dead: a stable word, told in words by ``explanation``."""
+    """Why a delivery waits, was skipped or is dead: a stable word, told in words by ``explanation``."""
 
+    HELD_BACK = "held_back"
+    QUIET_HOURS = "quiet_hours"
+    WITH_SIBLING = "with_sibling"
     OPTED_OUT = "opted_out"
     NO_CONSENT = "no_consent"
     NO_ADDRESS = "no_address"
@@ -67,7 +79,9 @@ class Reason(StrEnum):
     FILTERED = "filtered_as_spam"
     UNDELIVERED = "not_delivered"
     UNRENDERABLE = "unrenderable"
+    OVER_BUDGET = "over_budget"
     GAVE_UP = "gave_up"
+    IN_DOUBT = "in_doubt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +105,30 @@ class Delivery:
     created_at: datetime
     occurred_at: datetime
     """When the event happened: latency counts from here."""
+    sms_rules: Mapping[str, Any] | None = None
+    """The school's prices and letters as they were at fan-out; None where the defaults hold."""
+    resends: int = 0
+    """How often somebody had it sent again: each time it is a new message to the provider."""
+    lane: Lane = Lane.NORMAL
 
     @property
     def number(self) -> int:
         """The number of the attempt that comes next, from 1."""
         return self.attempts + 1
 
+    @property
+    def key(self) -> DeliveryId:
+        """The idempotency key at the provider: the same for every attempt until it is resent."""
+        return DeliveryId(uuid5(self.id, str(self.resends))) if self.resends else self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A rendered message; an SMS has no title."""
+    """A rendered message; an SMS has no title, and knows its segments."""
 
     title: str
     body: str
+    segments: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +150,19 @@ class Receipt:
     """What the provider said, without personal data."""
     provider: str | None = None
     """Who took it, where the sender asks more than one."""
+    cost_kobo: int | None = None
+    """What the provider says it takes for this message, in kobo, where its answer says so in naira."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an SMS cost when a provider took it."""
+
+    segments: int
+    cost_kobo: int
+    """By the school's prices."""
+    provider_cost_kobo: int | None = None
+    """By the provider's answer, which counts where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +181,4 @@ class Attempt:
     detail: str = ""
     text: Text | None = None
     """The text for the bell, which is written with the verdict."""
+    bill: Bill | None = None

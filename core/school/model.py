@@ -63,6 +63,11 @@ class PolicyKind(StrEnum):
     GRADING = "grading"
     APPROVAL = "approval"
     FEE_REMINDER = "fee_reminder"
+    SMS_BUDGET = "sms_budget"
+    SMS_PRICING = "sms_pricing"
+    SMS_TEXT = "sms_text"
+    NOTIFICATION = "notification"
+    MESSAGE_TEMPLATES = "message_templates"
 
 
 STAFF_ROLES = frozenset(

@@ -1,15 +1,19 @@
 """The bodies of policies: what each may say, and what it works out."""
 
 from collections.abc import Mapping
+from datetime import time
+from enum import StrEnum
 from itertools import pairwise
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from core.access.principal import ROLE_SCOPES, Role, Scope
 from core.errors import Fault, InvalidInput
-from core.school.model import PolicyKind
+from core.events.types import PAYLOADS, AttendanceMarked
+from core.school.model import Channel, Language, PolicyKind
+from core.school.wording import LONGEST, faults_of
 
 APPROVERS = frozenset(role for role, scopes in ROLE_SCOPES.items() if Scope.MARKS_APPROVE in scopes)
 """Roles that may stand in an approval chain."""
@@ -110,13 +114,163 @@ class FeeReminderPolicy(_Body):
         return days
 
 
-PolicyBody = AssessmentPolicy | GradingPolicy | ApprovalPolicy | FeeReminderPolicy
+class SmsBudgetPolicy(_Body):
+    """What a school spends on SMS in a month of its own calendar, and what happens when that is used up."""
+
+    monthly_kobo: int = Field(ge=0, le=10_000_000_000)
+    hard_stop: bool = True
+    """True: no SMS past it but urgent ones. False: past it, SMS goes only to those whom no email reaches."""
+    warn_at_percent: int = Field(default=80, ge=1, le=100)
+
+
+class SmsRoute(StrEnum):
+    """The ways into Nigeria's networks; which one a school's sender id may take is agreed with the provider."""
+
+    PROMOTIONAL = "promotional"
+    TRANSACTIONAL = "transactional"
+    DND = "dnd"
+    """Reaches numbers on the do-not-disturb list too."""
+
+
+class SmsPrice(_Body):
+    """What one segment costs by one provider and route."""
+
+    provider: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    route: SmsRoute = SmsRoute.TRANSACTIONAL
+    segment_kobo: int = Field(ge=0, le=1_000_000)
+
+
+class SmsPricingPolicy(_Body):
+    """The prices a school pays for SMS, and its route. The first price is its usual provider's."""
+
+    route: SmsRoute = SmsRoute.TRANSACTIONAL
+    prices: tuple[SmsPrice, ...] = Field(min_length=1, max_length=40)
+
+    @field_validator("prices")
+    @classmethod
+    def _once(cls, prices: tuple[SmsPrice, ...]) -> tuple[SmsPrice, ...]:
+        _refuse_repeats("provider and route", [f"{price.provider} {price.route}" for price in prices])
+        return prices
+
+
+class SmsLetters(StrEnum):
+    """What becomes of letters with marks (ọ, ṣ, ị, ɗ) in an SMS: kept, they make it two or three times as dear."""
+
+    BY_LANGUAGE = "by_language"
+    """Kept for readers of Yoruba, Igbo and Hausa; plain for others, to whom a name without its marks is readable."""
+    KEEP = "keep"
+    PLAIN = "plain"
+
+
+class SmsTextPolicy(_Body):
+    """How a school writes its SMS."""
+
+    letters: SmsLetters = SmsLetters.BY_LANGUAGE
+
+
+_EVENING, _NOON = time(16), time(12)
+
+
+class QuietHours(_Body):
+    """The night of a school, in its own time zone: nothing that makes a sound is sent in it."""
+
+    from_: time = Field(default=time(20), alias="from")
+    to: time = time(8)
+    """Both to the minute; it runs over midnight."""
+
+    @model_validator(mode="after")
+    def _night(self) -> Self:
+        if self.from_ < _EVENING or self.to > _NOON:
+            raise ValueError("quiet hours are of a night: they begin at 16:00 or later and end at 12:00 or before")
+        if any(each.second or each.microsecond or each.tzinfo for each in (self.from_, self.to)):
+            raise ValueError("write times as 20:00, without seconds and zone")
+        return self
+
+    @field_serializer("from_", "to")
+    def _to_the_minute(self, moment: time) -> str:
+        return f"{moment:%H:%M}"
+
+
+class NotificationPolicy(_Body):
+    """When a school's messages leave, and what leaves together."""
+
+    hold_back_minutes: int = Field(default=15, ge=0, le=240)
+    """How long published results wait for others, and for second thoughts, before guardians are told."""
+    digest: bool = True
+    """False: what waits is sent subject by subject; a new publication of a subject still takes the old one's place."""
+    quiet_hours: QuietHours | None = QuietHours()
+    urgent: tuple[str, ...] = (AttendanceMarked.event_type,)
+    """Kinds of messages that neither wait nor heed the night."""
+    promotional: tuple[str, ...] = ()
+    """Kinds that networks count as promotional: no SMS from 20:00 to 08:00, none to do-not-disturb numbers."""
+
+    @field_validator("urgent", "promotional")
+    @classmethod
+    def _kinds(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        _refuse_repeats("kind of message", list(kinds))
+        strangers = [kind for kind in kinds if kind not in PAYLOADS]
+        if strangers:
+            raise ValueError(f"no such kind of message: {', '.join(strangers)}; there are {', '.join(PAYLOADS)}")
+        return kinds
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        both = sorted({*self.urgent} & {*self.promotional})
+        if both:
+            raise ValueError(f"{', '.join(both)} can't be urgent and promotional: networks bar the one at night")
+        return self
+
+
+class MessageTemplate(_Body):
+    """A school's own words for one kind of message, channel and language."""
+
+    event_type: str
+    channel: Channel
+    language: Language
+    text: str = Field(min_length=1, max_length=max(LONGEST.values()))
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        faults = faults_of(self.event_type, self.channel, self.text)
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+class MessageTemplatesPolicy(_Body):
+    """A school's own words; what is not here is said in the words that come with the system."""
+
+    templates: tuple[MessageTemplate, ...] = Field(max_length=100)
+
+    @field_validator("templates")
+    @classmethod
+    def _once(cls, templates: tuple[MessageTemplate, ...]) -> tuple[MessageTemplate, ...]:
+        _refuse_repeats("template", [f"{each.event_type} {each.channel} {each.language}" for each in templates])
+        return templates
+
+
+PolicyBody = (
+    AssessmentPolicy
+    | GradingPolicy
+    | ApprovalPolicy
+    | FeeReminderPolicy
+    | SmsBudgetPolicy
+    | SmsPricingPolicy
+    | SmsTextPolicy
+    | NotificationPolicy
+    | MessageTemplatesPolicy
+)
 
 _BODIES: Mapping[PolicyKind, type[PolicyBody]] = {
     PolicyKind.ASSESSMENT: AssessmentPolicy,
     PolicyKind.GRADING: GradingPolicy,
     PolicyKind.APPROVAL: ApprovalPolicy,
     PolicyKind.FEE_REMINDER: FeeReminderPolicy,
+    PolicyKind.SMS_BUDGET: SmsBudgetPolicy,
+    PolicyKind.SMS_PRICING: SmsPricingPolicy,
+    PolicyKind.SMS_TEXT: SmsTextPolicy,
+    PolicyKind.NOTIFICATION: NotificationPolicy,
+    PolicyKind.MESSAGE_TEMPLATES: MessageTemplatesPolicy,
 }
 
 
