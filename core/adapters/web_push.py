@@ -1,6 +1,5 @@
 """Push to browsers: the Web Push protocol (RFC 8030) to whatever service the browser's maker runs."""
 
-import asyncio
 import json
 from datetime import timedelta
 
@@ -44,8 +43,7 @@ class WebPush:
         if not allowed(address.endpoint, self._hosts):
             raise refusal("the subscription is of no known push service", Reason.NO_DEVICE)
         try:
-            # 0.2 ms of elliptic curves each: off the loop, so that a thousand devices stop nothing.
-            body = await asyncio.to_thread(_sealed, address, message)
+            body = _sealed(address, message)  # 0.15 ms, less than a thread's hand-over and back is worth
         except ValueError as error:
             raise refusal("the subscription's keys are no keys", Reason.NO_DEVICE) from error
         headers = {
