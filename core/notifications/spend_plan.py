@@ -10,7 +10,7 @@ from core.notifications import spend_store
 from core.notifications.message_rules import MessageRules
 from core.notifications.model import Channel
 from core.notifications.rendering import Templates
-from core.notifications.sms.budget import Month, left
+from core.notifications.sms.budget import Month, Standing, left, standing
 from core.notifications.sms.cleaning import cleaned
 from core.notifications.sms.pricing import DEFAULT_PRICING, DEFAULT_TEXT, SmsRules
 from core.notifications.sms.segments import size_of
@@ -23,6 +23,9 @@ from core.school.policies import (
     SmsTextPolicy,
     parse_policy,
 )
+from core.telemetry import get_logger
+
+log = get_logger("notifications")
 
 _USUAL_NAMES: Mapping[Language, str] = {
     Language.EN: "Oluwaseun",
@@ -108,6 +111,9 @@ async def plan_sms(
     if event_type in rules.policy.urgent:
         return SmsPlan(school.rules.as_json(), expected)
     use = await spend_store.use(tx, Month.at(now, school.time_zone).first)
+    stands = standing(school.budget, use)
+    if stands is not Standing.OPEN:
+        log.warning("sms_budget_low", standing=stands, left_kobo=left(school.budget, use))
     return SmsPlan(school.rules.as_json(), expected, left(school.budget, use), school.budget.hard_stop)
 
 

@@ -164,6 +164,16 @@ async def test_a_new_month_begins_with_the_whole_budget(db: PostgresDatabase) ->
     assert (await ways(db, school))["sms", "queued"] == 2
 
 
+async def test_a_digest_takes_its_share_once(db: PostgresDatabase) -> None:
+    """Subjects that join a message which waits need no budget of their own: they cost no message more."""
+    school = await make_school(db, students=2)
+    await keep_budget(db, school, 200)
+    await settle(db, school, PolicyKind.NOTIFICATION, holdBackMinutes=15, quietHours=None)
+    for _ in range(3):
+        await fanned_out(db, school, scores_published(school))
+    assert await ways(db, school) == {("push", "held_back"): 2, ("sms", "held_back"): 2}
+
+
 async def test_the_newest_budget_holds(db: PostgresDatabase) -> None:
     """A school that raises its budget sends on at once."""
     school = await make_school(db, students=2)

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from core.adapters.africas_talking import _kobo as stated_kobo
 from core.money import Kobo
 from core.notifications.sms.budget import Month, Standing, Use, left, standing
 from core.notifications.sms.pricing import SmsRules, Terms, segment_price
@@ -32,6 +33,15 @@ def pricing(route: SmsRoute, *prices: tuple[str, SmsRoute, int]) -> SmsPricingPo
 def test_price_of_a_segment(policy: SmsPricingPolicy, provider: str | None, kobo: int) -> None:
     """The DND route is two units; no provider means the usual one; an unknown one is taken for the dearest."""
     assert segment_price(policy, provider) == kobo
+
+
+@pytest.mark.parametrize(
+    ("said", "kobo"),
+    [("NGN 2.2000", 220), ("NGN 4", 400), ("NGN 0.0151", 2), ("KES 0.8000", None), ("0", None), ("", None)],
+)
+def test_the_gateways_own_price(said: str, kobo: int | None) -> None:
+    """What the gateway says in naira is read in kobo; another currency says nothing."""
+    assert stated_kobo(said) == kobo
 
 
 def test_a_delivery_carries_what_it_takes_to_price_it() -> None:

@@ -12,8 +12,8 @@ UNITS: Mapping[SmsRoute, int] = {SmsRoute.PROMOTIONAL: 1, SmsRoute.TRANSACTIONAL
 """Nigerian gateways sell units: one a segment, two by the route that reaches do-not-disturb numbers."""
 
 DEFAULT_PRICING = SmsPricingPolicy(prices=(SmsPrice(provider="africas_talking", segment_kobo=220),))
-"""Until a school enters its own: NGN 2.20, the price in Africa's Talking's documented answer
-(https://developers.africastalking.com/docs/sms/sending/bulk); Nigerian bulk gateways list NGN 1.60 to 2.10 a unit."""
+"""Until a school enters its own: a little above what Nigerian gateways list, NGN 1.60 to 2.10 a unit by volume
+(https://www.20kobosms.com/pricing/, which also has the two units by the DND route)."""
 DEFAULT_TEXT = SmsTextPolicy()
 
 
