@@ -41,6 +41,14 @@ class RegisterIn(WireRequest):
         return [Entry(StudentId(each.student_id), each.status, each.note) for each in self.entries]
 
 
+class ReasonOut(Wire):
+    """Why a student was not there, as a guardian says; it changes no status."""
+
+    reason: str = Field(examples=["sick"])
+    note: str
+    given_at: datetime
+
+
 class LineOut(Wire):
     """One student on the list; present where nothing is recorded."""
 
@@ -50,6 +58,7 @@ class LineOut(Wire):
     status: AttendanceStatus
     note: str
     recorded: bool
+    reason: ReasonOut | None = Field(description="The newest a guardian gave, for class teacher and leaders alone.")
 
 
 class RegisterOut(Wire):

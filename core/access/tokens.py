@@ -46,7 +46,7 @@ class LocalTokens:
 
     def __init__(self, signing_key: str, *, issuer: str, audience: str, ttl: timedelta, clock: Clock) -> None:
         """Take the PEM of an Ed25519 private key. Raises ``InvalidInput`` for any other."""
-        self._key = _load(signing_key)
+        self._key = signing_key_of(signing_key)
         self._public = self._key.public_key()
         self._issuer = issuer
         self._audience = audience
@@ -123,7 +123,8 @@ def principal_of(claims: Mapping[str, Any]) -> Principal:
         raise NotAuthenticated("the token's claims can't be read; log in again") from error
 
 
-def _load(pem: str) -> Ed25519PrivateKey:
+def signing_key_of(pem: str) -> Ed25519PrivateKey:
+    """Return the key of a PEM. Raises ``InvalidInput`` for any that is not an Ed25519 private key."""
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except ValueError as error:

@@ -1,5 +1,6 @@
 """Why did this parent not get it? The school's view of its messages (P2-14, P4-28). Addresses stay masked."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,67 +10,32 @@ from uuid import UUID
 from core.access.principal import Principal, Scope
 from core.errors import Fault, InvalidInput, NotFound
 from core.events.dead_letters import DeadEvent, DeadLetters
-from core.ids import DeliveryId, EventId, StudentId, UserId
+from core.ids import DeliveryId, EventId, GuardianId, StudentId
 from core.notifications import trail_store
-from core.notifications.explanation import masked, outcome_in_words, why
-from core.notifications.model import Channel, Outcome, State
-from core.ports import Database, Row
+from core.notifications.model import Channel, State
+from core.notifications.trail_records import (
+    DeliveryRecord,
+    DeliveryTrail,
+    MessageTrail,
+    action_record,
+    attempt_record,
+    delivery_record,
+    report_record,
+)
+from core.notifications.trail_story import story_of, verdict_on, why_nothing
+from core.ports import Database, Row, Transaction
+from core.school.model import display_name
 
 Place = tuple[Any, ...]
-"""Where a page ended: time and id of its last item, as the cursor brings them back."""
+"""Where a page ended: the sort key of its last item, as the cursor brings it back."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryRecord:
-    """One message to one person about one student by one channel."""
+class MessageTrails:
+    """Messages with all that is known of them; ``note`` says why there is none, where there is none."""
 
-    id: DeliveryId
-    event_id: EventId
-    event_type: str
-    recipient_id: UserId
-    recipient_name: str
-    student_id: StudentId
-    channel: Channel
-    state: State
-    reason: str | None
-    explanation: str
-    """State and reason in words."""
-    address: str | None
-    """Masked."""
-    language: str
-    attempts: int
-    next_attempt_at: datetime | None
-    """None unless an attempt is still to come."""
-    provider: str | None
-    provider_message_id: str | None
-    trace_id: str | None
-    occurred_at: datetime
-    created_at: datetime
-    finished_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
-    """One line of the log."""
-
-    number: int
-    worker: str
-    started_at: datetime
-    finished_at: datetime | None
-    outcome: Outcome
-    explanation: str
-    provider: str | None
-    provider_message_id: str | None
-    detail: str
-    """What the provider answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryTrail:
-    """All that is known of one message."""
-
-    delivery: DeliveryRecord
-    attempts: Sequence[AttemptRecord]
+    items: Sequence[MessageTrail]
+    note: str | None
 
 
 class Trail:
@@ -86,6 +52,8 @@ class Trail:
         student_id: StudentId | None = None,
         event_id: EventId | None = None,
         state: State | None = None,
+        channel: Channel | None = None,
+        reason: str | None = None,
         after: Place | None = None,
         limit: int,
     ) -> list[DeliveryRecord]:
@@ -93,9 +61,28 @@ class Trail:
         principal.require(Scope.NOTIFICATIONS_MANAGE)
         async with self._db.tenant(principal.school, read_only=True) as tx:
             rows = await trail_store.deliveries(
-                tx, student_id=student_id, event_id=event_id, state=state, after=_checked(after), limit=limit + 1
+                tx, student_id=student_id, event_id=event_id, state=state, channel=channel, reason=reason,
+                after=checked_place(after), limit=limit + 1,
+            )  # fmt: skip
+        return [delivery_record(row) for row in rows]
+
+    async def dead_deliveries(
+        self,
+        principal: Principal,
+        *,
+        channel: Channel | None = None,
+        reason: str | None = None,
+        event_id: EventId | None = None,
+        after: Place | None = None,
+        limit: int,
+    ) -> list[DeliveryRecord]:
+        """Return the dead deliveries that nobody set aside, one more than ``limit`` where there are."""
+        principal.require(Scope.NOTIFICATIONS_MANAGE)
+        async with self._db.tenant(principal.school, read_only=True) as tx:
+            rows = await trail_store.dead(
+                tx, channel=channel, reason=reason, event_id=event_id, after=checked_place(after), limit=limit + 1
             )
-        return [_record(row) for row in rows]
+        return [delivery_record(row) for row in rows]
 
     async def trail(self, principal: Principal, *, delivery_id: DeliveryId) -> DeliveryTrail:
         """Return all that is known of one delivery. Raises ``NotFound``."""
@@ -104,13 +91,40 @@ class Trail:
             row = await trail_store.delivery(tx, delivery_id)
             if row is None:
                 raise NotFound("there is no such delivery")
-            attempts = await trail_store.attempts(tx, delivery_id)
-        return DeliveryTrail(_record(row), [_attempt(each) for each in attempts])
+            (trail,) = await _trails(tx, [row])
+        return trail
+
+    async def messages(
+        self,
+        principal: Principal,
+        *,
+        student_id: StudentId | None = None,
+        guardian_id: GuardianId | None = None,
+        event_id: EventId | None = None,
+        after: Place | None = None,
+        limit: int,
+    ) -> MessageTrails:
+        """Return messages about a student, to a guardian or of an event, one more than ``limit`` where there are.
+
+        Raises ``InvalidInput`` where none of them is named.
+        """
+        principal.require(Scope.NOTIFICATIONS_MANAGE)
+        if student_id is None and guardian_id is None and event_id is None:
+            raise InvalidInput("name a student, a guardian or an event", [Fault("/query", "none is named", "missing")])
+        place = _checked_message(after)
+        async with self._db.tenant(principal.school, read_only=True) as tx:
+            rows = await trail_store.messages(
+                tx, student_id=student_id, guardian_id=guardian_id, event_id=event_id, after=place, limit=limit + 1
+            )
+            if rows:
+                return MessageTrails(await _messages(tx, rows), None)
+            facts = await trail_store.facts(tx, event_id, student_id, guardian_id) if event_id else None
+            return MessageTrails([], why_nothing(facts) if place is None else None)
 
     async def dead_events(self, principal: Principal, *, after: Place | None = None, limit: int) -> list[DeadEvent]:
         """Return the school's events that could not be handled, newest first, one more than ``limit``."""
         principal.require(Scope.NOTIFICATIONS_MANAGE)
-        return list(await self._dead_letters.page(principal.school, limit + 1, _checked(after)))
+        return list(await self._dead_letters.page(principal.school, limit + 1, checked_place(after)))
 
     async def replay(self, principal: Principal, *, dead_id: UUID) -> None:
         """Send a dead event through the stream again. Raises ``NotFound``, ``Conflict``."""
@@ -123,33 +137,61 @@ class Trail:
         await self._dead_letters.discard(principal.school, dead_id)
 
 
-def _checked(after: Place | None) -> tuple[datetime, UUID] | None:
-    if after is None:
-        return None
-    match after:
-        case (datetime() as at, UUID() as last):
-            return at, last
-        case _:
-            raise InvalidInput("the cursor is of another list", [Fault("/query/cursor", "use this list's nextCursor")])
+async def _messages(tx: Transaction, rows: Sequence[Row]) -> list[MessageTrail]:
+    of: dict[tuple[object, ...], list[DeliveryTrail]] = defaultdict(list)
+    for trail in await _trails(tx, await trail_store.deliveries_of(tx, rows)):
+        of[trail.delivery.event_id, trail.delivery.recipient_id, trail.delivery.student_id].append(trail)
+    return [_message(row, of[row["event_id"], row["recipient_id"], row["student_id"]]) for row in rows]
 
 
-def _record(row: Row) -> DeliveryRecord:
-    fields = dict(row)
-    traceparent = fields.pop("traceparent")
-    waiting = row["state"] in {State.QUEUED, State.RETRY}
-    return DeliveryRecord(
-        **fields
-        | {
-            "channel": Channel(row["channel"]),
-            "state": State(row["state"]),
-            "explanation": why(row["state"], row["reason"], row["channel"]),
-            "address": masked(row["address"]),
-            "next_attempt_at": row["next_attempt_at"] if waiting else None,
-            # version-traceid-parentid-flags (W3C Trace Context)
-            "trace_id": traceparent.split("-")[1] if traceparent else None,
-        }
+def _message(row: Row, trails: Sequence[DeliveryTrail]) -> MessageTrail:
+    return MessageTrail(
+        event_id=row["event_id"],
+        event_type=row["event_type"],
+        recipient_id=row["recipient_id"],
+        recipient_name=row["recipient_name"],
+        student_id=row["student_id"],
+        student_name=display_name(row["family_name"], row["given_names"]),
+        occurred_at=row["occurred_at"],
+        verdict=verdict_on(trails),
+        deliveries=trails,
     )
 
 
-def _attempt(row: Row) -> AttemptRecord:
-    return AttemptRecord(**dict(row) | {"explanation": outcome_in_words(row["outcome"])})
+async def _trails(tx: Transaction, rows: Sequence[Row]) -> list[DeliveryTrail]:
+    attempts, reports, actions = await trail_store.logs(tx, [row["id"] for row in rows])
+    return [_trail(delivery_record(row), attempts, reports, actions) for row in rows]
+
+
+def _trail(
+    delivery: DeliveryRecord, attempts: Sequence[Row], reports: Sequence[Row], actions: Sequence[Row]
+) -> DeliveryTrail:
+    tried = [attempt_record(row) for row in attempts if row["delivery_id"] == delivery.id]
+    reported = [report_record(row) for row in reports if row["delivery_id"] == delivery.id]
+    done = [action_record(row) for row in actions if row["delivery_id"] == delivery.id]
+    return DeliveryTrail(delivery, tried, reported, done, story_of(delivery, tried, reported, done))
+
+
+def checked_place(after: Place | None) -> tuple[datetime, UUID] | None:
+    """Return where a page ended. Raises ``InvalidInput`` for the place of another list."""
+    match after:
+        case None:
+            return None
+        case (datetime() as at, UUID() as last):
+            return at, last
+        case _:
+            raise _of_another_list()
+
+
+def _checked_message(after: Place | None) -> tuple[datetime, UUID, UUID, UUID] | None:
+    match after:
+        case None:
+            return None
+        case (datetime() as at, UUID() as event, UUID() as recipient, UUID() as student):
+            return at, event, recipient, student
+        case _:
+            raise _of_another_list()
+
+
+def _of_another_list() -> InvalidInput:
+    return InvalidInput("the cursor is of another list", [Fault("/query/cursor", "use this list's nextCursor")])

@@ -29,6 +29,15 @@ class Entry:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ReportedReason:
+    """Why a student was not there, as a guardian says; the register is the teacher's all the same."""
+
+    reason: str
+    note: str
+    given_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterLine:
     """One student on the list, with what is written; present where nothing is yet."""
@@ -40,6 +49,8 @@ class RegisterLine:
     note: str
     recorded: bool
     """False where nothing was saved of this student yet."""
+    reason: ReportedReason | None = None
+    """The newest that a guardian gave; shown to the class teacher and the school's leaders alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

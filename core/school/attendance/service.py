@@ -18,6 +18,7 @@ from core.school.attendance.model import (
     Register,
     RegisterChange,
     RegisterHead,
+    RegisterLine,
     Summary,
     news_of,
     require_whole,
@@ -41,7 +42,7 @@ class Attendance:
             head = await self._readable(tx, principal, class_arm_id, day)
             if head.term_id is None:
                 raise InvalidInput(f"{day:%d/%m/%Y} is in no term of the school")
-            return Register(head, tuple(await store.lines_of(tx, head)))
+            return Register(head, _shown(principal, head, await store.lines_of(tx, head)))
 
     async def save(
         self, principal: Principal, *, class_arm_id: ClassArmId, day: date, version: int, entries: Sequence[Entry]
@@ -141,3 +142,10 @@ class Attendance:
         teaches = await store.teaches(tx, principal.staff_id, head.session_id, class_arm_id)
         rights.require_read(principal, head, teaches=teaches)
         return head
+
+
+def _shown(principal: Principal, head: RegisterHead, lines: Sequence[RegisterLine]) -> tuple[RegisterLine, ...]:
+    # What a family tells of an illness is for those who answer for the class, not for everyone who teaches it.
+    if rights.leads(principal) or rights.has_class(principal, head):
+        return tuple(lines)
+    return tuple(replace(line, reason=None) for line in lines)

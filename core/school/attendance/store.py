@@ -12,6 +12,7 @@ from core.school.attendance.model import (
     RegisterChange,
     RegisterHead,
     RegisterLine,
+    ReportedReason,
     Summary,
 )
 from core.school.model import display_name
@@ -31,11 +32,17 @@ ORDER BY term.starts_on DESC LIMIT 1
 """
 
 _LINES = """
-SELECT student.id, student.student_no, student.family_name, student.given_names, entry.status, entry.note
+SELECT student.id, student.student_no, student.family_name, student.given_names, entry.status, entry.note,
+       said.reason, said.note AS reason_note, said.given_at
 FROM enrolments e
 JOIN students student ON (student.school_id, student.id) = (e.school_id, e.student_id)
 LEFT JOIN attendance entry
     ON (entry.school_id, entry.register_id, entry.student_id) = (e.school_id, $4::uuid, e.student_id)
+LEFT JOIN LATERAL (
+    SELECT reason, note, given_at FROM absence_reasons a
+    WHERE (a.school_id, a.register_id, a.student_id) = (e.school_id, $4::uuid, e.student_id)
+    ORDER BY a.id DESC LIMIT 1
+) said ON true
 WHERE e.session_id = $1 AND e.class_arm_id = $2 AND (student.left_on IS NULL OR student.left_on > $3)
 ORDER BY student.family_name, student.given_names, student.student_no
 """
@@ -166,6 +173,7 @@ async def lines_of(tx: Transaction, head: RegisterHead) -> list[RegisterLine]:
             status=AttendanceStatus(row["status"] or AttendanceStatus.PRESENT),
             note=row["note"] or "",
             recorded=row["status"] is not None,
+            reason=_reported(row),
         )
         for row in rows
     ]
@@ -253,6 +261,10 @@ async def summary_of(tx: Transaction, student_id: StudentId, term_id: TermId) ->
         excused=count[AttendanceStatus.EXCUSED],
         exceptions=tuple((day, entry) for day, entry in found if entry.status is not AttendanceStatus.PRESENT),
     )
+
+
+def _reported(row: Row) -> ReportedReason | None:
+    return ReportedReason(row["reason"], row["reason_note"], row["given_at"]) if row["reason"] else None
 
 
 def _count(row: Row, day: date) -> DayCount:
