@@ -43,13 +43,6 @@ CREATE TABLE digests (
 ) WITH (fillfactor = 70);
 CALL tenant_table('digests');
 
--- The message that one more result joins: one a channel, in the bell and on devices one a child.
-CREATE FUNCTION open_message(known uuid[], way text, about uuid) RETURNS uuid LANGUAGE sql STABLE STRICT PARALLEL SAFE
-    RETURN (SELECT id FROM deliveries
-            WHERE school_id = app_school() AND id = ANY (known) AND channel = way AND state = 'queued'
-              AND (way NOT IN ('push', 'device') OR student_id = about)
-            LIMIT 1);
-
 -- Results with those that came later: an entry takes the place of the same sheet's, unless that is of a later revision.
 CREATE FUNCTION joined_results(old jsonb, new jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN old || coalesce((

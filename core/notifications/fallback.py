@@ -22,9 +22,9 @@ log = get_logger("notifications")
 
 WORTH_ANOTHER = frozenset(Reason) - {
     Reason.HELD_BACK, Reason.QUIET_HOURS, Reason.WITH_SIBLING, Reason.OPTED_OUT, Reason.INACTIVE,
-    Reason.UNRENDERABLE,
+    Reason.UNRENDERABLE, Reason.IN_DOUBT,
 }  # fmt: skip
-"""Reasons that lie in the channel; what can't be worded can't be by another either."""
+"""Reasons that lie in the channel. What can't be worded can't be by another; what may have left is not told twice."""
 
 _NEWS_FOR = timedelta(days=2)
 """What is older is no news any more by the time another channel tells it."""

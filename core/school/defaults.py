@@ -1,6 +1,6 @@
 """The policies a new school begins with: Nigerian secondary school. A school adds versions of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from core.access.principal import Role
 from core.ids import PolicyId, SchoolId
@@ -14,6 +14,7 @@ from core.school.policies import (
     Component,
     FeeReminderPolicy,
     GradingPolicy,
+    NotificationPolicy,
     PolicyBody,
     as_body,
 )
@@ -75,12 +76,18 @@ DEFAULT_POLICIES: tuple[tuple[PolicyKind, Stage | None, str, PolicyBody], ...] =
     (PolicyKind.FEE_REMINDER, None, "A week and a day before, a week after", FEE_REMINDER),
 )
 
+FOUNDING_POLICIES = (
+    *DEFAULT_POLICIES,
+    (PolicyKind.NOTIFICATION, None, "Results wait 15 minutes, nights are quiet", NotificationPolicy()),
+)
+"""What a real school begins with. A school without rules for its messages, as a simulated one, sends them at once."""
+
 
 async def insert_default_policies(
-    tx: Transaction, school_id: SchoolId
+    tx: Transaction,
+    school_id: SchoolId,
+    policies: Sequence[tuple[PolicyKind, Stage | None, str, PolicyBody]] = DEFAULT_POLICIES,
 ) -> Mapping[tuple[PolicyKind, Stage | None], PolicyId]:
     """Add the default policies to a school, and return their ids by kind and stage."""
-    new = [
-        NewPolicy(kind=kind, stage=stage, name=name, body=as_body(body)) for kind, stage, name, body in DEFAULT_POLICIES
-    ]
+    new = [NewPolicy(kind=kind, stage=stage, name=name, body=as_body(body)) for kind, stage, name, body in policies]
     return {(policy.kind, policy.stage): policy.id for policy in await policy_store.add(tx, school_id, new)}

@@ -13,7 +13,7 @@ from core.errors import Fault, InvalidInput, NotFound
 from core.ids import SchoolId, UserId, new_id
 from core.ports import Database
 from core.school import founding_store as store
-from core.school.defaults import insert_default_policies
+from core.school.defaults import FOUNDING_POLICIES, insert_default_policies
 from core.school.founding_store import SchoolEntry
 
 
@@ -54,7 +54,7 @@ class Founding:
         async with self._db.tenant(school.id, actor=principal.user_id) as tx:
             await store.insert(tx, school)
             admin = await accounts.insert(tx, new, now)
-            await insert_default_policies(tx, school.id)
+            await insert_default_policies(tx, school.id, FOUNDING_POLICIES)
         return Founded(school, admin, await self._invitations.issue(admin.id, by=principal.user_id))
 
     async def list_page(self, principal: Principal, *, after: str | None, limit: int) -> Sequence[SchoolEntry]:

@@ -17,7 +17,7 @@ from core.notifications.fanout import FanOut
 from core.notifications.model import Channel, Reason
 from core.notifications.rendering import Templates
 from core.ports import Row
-from tests.factories.notifications import ALL, attendance_marked, emitted, fanned_out, scores_published
+from tests.factories.notifications import ALL, attendance_marked, emitted, fanned_out, room, scores_published
 from tests.factories.school import MadeSchool, make_school
 from tests.factories.timing import one_guardian, settle
 
@@ -110,7 +110,7 @@ async def test_the_window_is_not_drawn_out(db: PostgresDatabase, school: MadeSch
     clock.advance(WINDOW)
     async with db.dispatch() as tx:
         own = await delivery_store.claim_due(
-            tx, {Channel.SMS: 99, Channel.PUSH: 99}, worker="w", now=clock.now(), lease=WINDOW
+            tx, room(Channel.SMS, Channel.PUSH, count=99), worker="w", now=clock.now(), lease=WINDOW
         )
     assert sum(each.school_id == school.id for each in own) == 2
     await fanned_out(db, school, published(school, "Biology"), clock=clock)
@@ -188,7 +188,9 @@ async def test_claims_and_joins_at_once_lose_no_result(db: PostgresDatabase, clo
     async def claim() -> None:
         for _ in range(20):
             async with db.dispatch() as tx:
-                await delivery_store.claim_due(tx, {Channel.SMS: 5}, worker="w", now=clock.now(), lease=WINDOW)
+                await delivery_store.claim_due(
+                    tx, room(Channel.SMS, count=5), worker="w", now=clock.now(), lease=WINDOW
+                )
 
     await asyncio.gather(claim(), *(FanOut(db, clock, ALL)(event) for event in events))
     async with db.tenant(school.id) as tx:

@@ -15,7 +15,7 @@ from core.notifications.lifecycle import RetryPolicy, Try
 from core.notifications.model import Channel, Delivery, Reason
 from core.notifications.quiet_hours import Night
 from core.ports import Row
-from tests.factories.notifications import attendance_marked, fanned_out, fee_reminder, scores_published
+from tests.factories.notifications import attendance_marked, fanned_out, fee_reminder, room, scores_published
 from tests.factories.school import MadeSchool, make_school
 from tests.factories.timing import settle
 
@@ -41,7 +41,7 @@ async def by_channel(db: PostgresDatabase, school: MadeSchool) -> dict[str, Row]
 async def claimed(db: PostgresDatabase, school: MadeSchool, now: datetime) -> Sequence[Delivery]:
     """Let a worker take all the SMS that are due; return this school's."""
     async with db.dispatch() as tx:
-        own = await delivery_store.claim_due(tx, {Channel.SMS: 99}, worker="w", now=now, lease=LEASE)
+        own = await delivery_store.claim_due(tx, room(Channel.SMS, count=99), worker="w", now=now, lease=LEASE)
     return [each for each in own if each.school_id == school.id]
 
 
