@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from cluster.settings import Settings
 from cluster.version import version
-from cluster.wiring_ground import begin_telemetry, open_database
+from cluster.wiring_ground import begin_telemetry, installation_key, open_database
 from cluster.wiring_senders import make_devices, receipt_keys
 from cluster.wiring_workers import (
     notifier_backlog,
@@ -26,8 +26,12 @@ from core.adapters.sns import HttpSns
 from core.clock import Clock, SystemClock
 from core.errors import InvalidInput
 from core.jobs.service import Jobs
+from core.notifications.absence_link import AbsenceLinks
+from core.notifications.absence_link_reasons import AbsenceReasons
 from core.notifications.receiving import DeliveryReports
 from core.notifications.service import Notifications
+from core.notifications.webhooks import Webhooks
+from core.notifications.webhooks_signing import WebhookSecrets
 from core.ports import Database
 from core.school.attendance.service import Attendance
 from core.school.fees.service import Fees
@@ -123,8 +127,22 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
             notifications=Notifications.over(db, clock),
             devices=make_devices(settings, db, clock),
             delivery_reports=DeliveryReports(db, clock, receipt_keys(settings), HttpSns()),
+            absences=make_absences(settings, db, clock),
+            webhooks=make_webhooks(settings, db, clock),
             signed_files=objects if isinstance(objects, LocalObjectStore) else None,
         )
+
+
+def make_absences(settings: Settings, db: Database, clock: Clock) -> AbsenceReasons | None:
+    """Return what is behind the links of absence messages; None without a key to check them with."""
+    key = installation_key(settings)
+    return AbsenceReasons(db, clock, AbsenceLinks(key, settings.http.url)) if key else None
+
+
+def make_webhooks(settings: Settings, db: Database, clock: Clock) -> Webhooks:
+    """Return the use cases of webhooks out."""
+    key = installation_key(settings)
+    return Webhooks(db, clock, WebhookSecrets(key) if key else None, loopback=settings.webhook.allow_loopback)
 
 
 def app_options(settings: Settings) -> AppOptions:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cluster.settings import Settings
+from core.access.keys import derived
 from core.adapters.postgres import PostgresDatabase
 from core.adapters.redis_stream import RedisEventStream
 from core.adapters.telemetry import TelemetryOptions, start_telemetry
@@ -36,6 +37,12 @@ def database_url(settings: Settings) -> str:
     if settings.database.url is None:
         raise InvalidInput("SCHOOLOS_DATABASE_URL is not set and no embedded database runs; start with `schoolos up`")
     return settings.database.url.get_secret_value()
+
+
+def installation_key(settings: Settings) -> bytes | None:
+    """Return what links and webhooks' secrets are derived from; None where an identity provider signs instead of us."""
+    key = settings.auth.signing_key
+    return derived(key.get_secret_value(), "installation") if key else None
 
 
 @asynccontextmanager

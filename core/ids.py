@@ -29,6 +29,8 @@ EventId = NewType("EventId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 NotificationId = NewType("NotificationId", UUID)
 PushDeviceId = NewType("PushDeviceId", UUID)
+WebhookEndpointId = NewType("WebhookEndpointId", UUID)
+WebhookMessageId = NewType("WebhookMessageId", UUID)
 JobId = NewType("JobId", UUID)
 
 

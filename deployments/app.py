@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from deployments import (
+    absences,
     access,
     attendance,
     devices,
@@ -17,6 +18,8 @@ from deployments import (
     imports,
     jobs,
     marks,
+    message_templates,
+    notification_trail,
     notifications,
     receipts,
     school,
@@ -25,6 +28,8 @@ from deployments import (
     school_people,
     school_policies,
     school_structure,
+    spend,
+    webhooks,
 )
 from deployments.ground import health, metrics
 from deployments.ground.document import describe
@@ -49,6 +54,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     attendance.router,
     fees.router,
     notifications.router,
+    message_templates.router,
+    notification_trail.router,
+    webhooks.router,
+    absences.router,
+    spend.router,
     devices.router,
     receipts.router,
     access.auth,

@@ -1,19 +1,16 @@
-"""Routes of notifications: the bell, one's own preferences, and the trail of a school's messages."""
+"""Routes of notifications that are one's own: the bell and preferences."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from core.events.dead_letters import DeadEvent
-from core.ids import DeliveryId, EventId, NotificationId, StudentId, UserId
+from core.ids import NotificationId, StudentId, UserId
 from core.notifications.bell import BellChange
-from core.notifications.model import Channel, Outcome, State
+from core.notifications.model import Channel
 from core.notifications.preferences import Preference
-from deployments.ground.pagination import Page, PageParams, page_of
 from deployments.ground.problem import PROBLEMS
 from deployments.ground.security import Caller
 from deployments.ground.sse import EventStream, ServerEvent, event_stream
@@ -86,69 +83,6 @@ class PreferenceList(WireRequest):
     preferences: list[PreferenceItem] = Field(max_length=100)
 
 
-class DeliveryItem(Wire):
-    """What became of one message to one person about one student by one channel."""
-
-    id: DeliveryId
-    event_id: EventId
-    event_type: str
-    recipient_id: UserId
-    recipient_name: str
-    student_id: StudentId
-    channel: Channel
-    state: State
-    reason: str | None
-    explanation: str = Field(description="State and reason in words.")
-    address: str | None = Field(description="Masked.")
-    language: str
-    attempts: int
-    next_attempt_at: datetime | None
-    provider: str | None
-    provider_message_id: str | None
-    trace_id: str | None
-    occurred_at: datetime
-    created_at: datetime
-    finished_at: datetime | None
-
-
-class AttemptItem(Wire):
-    """One attempt at the provider."""
-
-    number: int
-    worker: str
-    started_at: datetime
-    finished_at: datetime | None
-    outcome: Outcome
-    explanation: str
-    provider: str | None
-    provider_message_id: str | None
-    detail: str = Field(description="What the provider answered.")
-
-
-class TrailAnswer(Wire):
-    """All that is known of one message."""
-
-    delivery: DeliveryItem
-    attempts: list[AttemptItem]
-
-
-class DeadEventItem(Wire):
-    """An event that could not be handled."""
-
-    id: UUID
-    event_id: EventId | None
-    type: str | None = Field(description="What the entry says it is.")
-    reason: str
-    tries: int
-    at: datetime
-
-
-class Replayed(Wire):
-    """The dead event that is on its way again."""
-
-    id: UUID
-
-
 @router.get("", operation_id="listNotifications", summary="The caller's bell, newest first")
 async def list_notifications(
     services: ServicesDep,
@@ -208,73 +142,6 @@ async def put_preferences(services: ServicesDep, caller: Caller, body: Preferenc
     """Change the preferences that are named and return all."""
     wanted = [Preference(each.channel, each.event_type, each.enabled) for each in body.preferences]
     return _listed(await services.notifications.preferences.save(caller, wanted=wanted))
-
-
-@router.get("/deliveries", operation_id="listDeliveries", summary="What became of the school's messages")
-async def list_deliveries(
-    *,
-    request: Request,
-    response: Response,
-    services: ServicesDep,
-    caller: Caller,
-    page: PageParams,
-    student_id: Annotated[StudentId | None, Query(alias="studentId")] = None,
-    event_id: Annotated[EventId | None, Query(alias="eventId")] = None,
-    state: State | None = None,
-) -> Page[DeliveryItem]:
-    """Return a page of the school's deliveries, newest first. Needs `notifications:manage`."""
-    found = await services.notifications.trail.deliveries(
-        caller, student_id=student_id, event_id=event_id, state=state, after=page.after, limit=page.limit
-    )
-    items = [DeliveryItem.model_validate(each) for each in found]
-    return page_of(request, response, items, page, key=lambda item: (item.created_at, item.id))
-
-
-@router.get("/deliveries/{id}/trail", operation_id="getDeliveryTrail", summary="Why did this parent (not) get it?")
-async def get_trail(
-    services: ServicesDep, caller: Caller, delivery_id: Annotated[DeliveryId, Path(alias="id")]
-) -> TrailAnswer:
-    """Return states, attempts, the provider's answers and the trace of one message. Needs `notifications:manage`."""
-    return TrailAnswer.model_validate(await services.notifications.trail.trail(caller, delivery_id=delivery_id))
-
-
-@router.get("/dead-events", operation_id="listDeadEvents", summary="Events that could not be handled")
-async def list_dead_events(
-    request: Request, response: Response, services: ServicesDep, caller: Caller, page: PageParams
-) -> Page[DeadEventItem]:
-    """Return a page of the school's dead letters, newest first. Needs `notifications:manage`."""
-    found = await services.notifications.trail.dead_events(caller, after=page.after, limit=page.limit)
-    items = [_dead_event(each) for each in found]
-    return page_of(request, response, items, page, key=lambda item: (item.at, item.id))
-
-
-@router.post(
-    "/dead-events/{id}/replay", status_code=202, operation_id="replayDeadEvent", summary="Handle a dead event again"
-)
-async def replay_dead_event(
-    services: ServicesDep, caller: Caller, dead_id: Annotated[UUID, Path(alias="id")]
-) -> Replayed:
-    """Send a dead event through the stream again. Needs `notifications:manage`."""
-    await services.notifications.trail.replay(caller, dead_id=dead_id)
-    return Replayed(id=dead_id)
-
-
-@router.delete("/dead-events/{id}", status_code=204, operation_id="discardDeadEvent", summary="Give a dead event up")
-async def discard_dead_event(services: ServicesDep, caller: Caller, dead_id: Annotated[UUID, Path(alias="id")]) -> None:
-    """Discard a dead event. Needs `notifications:manage`."""
-    await services.notifications.trail.discard(caller, dead_id=dead_id)
-
-
-def _dead_event(event: DeadEvent) -> DeadEventItem:
-    # The entry's other fields stay out: they may hold names.
-    return DeadEventItem(
-        id=event.id,
-        event_id=event.event_id,
-        type=event.fields.get("type"),
-        reason=event.reason,
-        tries=event.tries,
-        at=event.at,
-    )
 
 
 def _listed(preferences: list[Preference]) -> PreferenceList:

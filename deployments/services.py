@@ -10,9 +10,11 @@ from fastapi import Depends, Request
 from core.access.tokens import TokenVerifier
 from core.access.use_cases import AccessUseCases
 from core.jobs.service import Jobs
+from core.notifications.absence_link_reasons import AbsenceReasons
 from core.notifications.receiving import DeliveryReports
 from core.notifications.registering import Devices
 from core.notifications.service import Notifications
+from core.notifications.webhooks import Webhooks
 from core.ports import SignedFiles
 from core.school.attendance.service import Attendance
 from core.school.fees.service import Fees
@@ -41,6 +43,9 @@ class Services:
     notifications: Notifications
     devices: Devices
     delivery_reports: DeliveryReports
+    webhooks: Webhooks
+    absences: AbsenceReasons | None = None
+    """Behind the links of absence messages; None where the installation has no key to sign them with."""
 
     signed_files: SignedFiles | None = None
     """The local object store, whose links lead back here; None where files lie in S3."""

@@ -45,6 +45,8 @@ class DeliveryRecord:
     receipt_reason: str | None
     resends: int
     discarded_at: datetime | None
+    fell_back_from: str | None
+    """The channel that was lost before, and why: ``sms:not_on_network``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class MessageTrail:
 def delivery_record(row: Row) -> DeliveryRecord:
     """Return a delivery from its row."""
     fields = dict(row)
-    traceparent = fields.pop("traceparent")
+    traceparent, _ = fields.pop("traceparent"), fields.pop("time_zone")
     waiting = row["state"] in {State.QUEUED, State.RETRY}
     return DeliveryRecord(
         **fields
@@ -152,7 +154,14 @@ def delivery_record(row: Row) -> DeliveryRecord:
 def _explained(row: Row) -> str:
     if row["state"] == State.SENT and row["receipt_state"]:
         return what_came_of_it(row["receipt_state"], row["receipt_reason"])
-    told = why(row["state"], row["reason"], row["channel"])
+    told = why(
+        row["state"],
+        row["reason"],
+        row["channel"],
+        until=row["next_attempt_at"],
+        zone=row["time_zone"],
+        fell_back_from=row["fell_back_from"],
+    )
     return f"{told} (set aside)" if row["discarded_at"] else told
 
 

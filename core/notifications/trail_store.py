@@ -12,7 +12,7 @@ _COLUMNS = """
     d.id, d.event_id, d.event_type, d.recipient_id, u.display_name AS recipient_name, d.student_id, d.channel, d.state,
     d.reason, d.address, d.language, d.attempts, d.next_attempt_at, d.provider, d.provider_message_id, d.traceparent,
     d.occurred_at, d.created_at, d.finished_at, d.delivered_at, d.receipt_state, d.receipt_reason, d.resends,
-    d.discarded_at
+    d.discarded_at, d.time_zone, d.fell_back_from
 """
 _FROM = "FROM deliveries d JOIN users u ON u.school_id = d.school_id AND u.id = d.recipient_id"
 
@@ -46,7 +46,8 @@ SELECT {_COLUMNS}
 WHERE d.school_id = app_school() AND d.id = $1
 """
 
-# A message is what one person was to be told of one student by one event; its deliveries are the channels.
+# A message is what one person was to be told of one student by one event; its deliveries are the channels. An event
+# that joined a message which waited already has none of its own: it is named among that one's results.
 _MESSAGES = """
 SELECT d.event_id, d.event_type, d.recipient_id, u.display_name AS recipient_name, d.student_id,
        s.family_name, s.given_names, max(d.occurred_at) AS occurred_at
@@ -56,7 +57,14 @@ JOIN students s ON s.school_id = d.school_id AND s.id = d.student_id
 WHERE d.school_id = app_school()
   AND ($1::uuid IS NULL OR d.student_id = $1)
   AND ($2::uuid IS NULL OR d.recipient_id = (SELECT id FROM users WHERE school_id = app_school() AND guardian_id = $2))
-  AND ($3::uuid IS NULL OR d.event_id = $3)
+  AND ($3::uuid IS NULL OR d.id IN (
+      SELECT id FROM deliveries WHERE school_id = app_school() AND event_id = $3
+      UNION ALL
+      SELECT j.id FROM outbox o
+      JOIN deliveries j ON j.school_id = o.school_id AND j.event_type = o.type
+           AND j.created_at BETWEEN o.occurred_at - interval '3 days' AND o.occurred_at + interval '1 hour'
+      WHERE o.school_id = app_school() AND o.id = $3 AND jsonb_path_exists(
+          j.content, '$.results.*.event ? (@ == $event)', jsonb_build_object('event', $3::text))))
   AND ($4::timestamptz IS NULL
        OR (d.occurred_at, d.event_id, d.recipient_id, d.student_id) < ($4, $5::uuid, $6::uuid, $7::uuid))
 GROUP BY d.event_id, d.event_type, d.recipient_id, u.display_name, d.student_id, s.family_name, s.given_names
@@ -91,7 +99,7 @@ WHERE a.school_id = app_school() AND a.delivery_id = ANY ($1) ORDER BY a.id
 # Why there is no row at all. $1 event, $2 student or null, $3 guardian or null.
 _FACTS = """
 SELECT o.id IS NOT NULL AS known, o.handled_at IS NOT NULL AS handled,
-       CASE WHEN $2::uuid IS NOT NULL THEN $2 = ANY (named.students) END AS student_named,
+       CASE WHEN $2::uuid IS NOT NULL THEN $2::uuid = ANY (named.students) END AS student_named,
        CASE WHEN $3::uuid IS NOT NULL THEN count(k.*) > 0 END AS linked,
        CASE WHEN $3::uuid IS NOT NULL THEN coalesce(bool_or(k.receives_messages), false) END AS receives,
        CASE WHEN $3::uuid IS NOT NULL
@@ -104,7 +112,7 @@ CROSS JOIN LATERAL (
         || coalesce(o.payload -> 'absentStudentIds', '[]') || coalesce(o.payload -> 'lateStudentIds', '[]'))
 ) named
 LEFT JOIN guardianships k ON k.school_id = app_school() AND k.guardian_id = $3 AND k.student_id = ANY (named.students)
-     AND ($2 IS NULL OR k.student_id = $2)
+     AND ($2::uuid IS NULL OR k.student_id = $2)
 GROUP BY o.id, o.handled_at, named.students
 """
 

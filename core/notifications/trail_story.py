@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.notifications.explanation import why
-from core.notifications.model import Channel, Outcome, State
+from core.notifications.explanation import fallen, why
+from core.notifications.model import Channel, Outcome, Reason, State
 from core.notifications.receipts import ReceiptState
 from core.notifications.trail_records import (
     ActionRecord,
@@ -21,6 +21,7 @@ _CHANNELS: Mapping[Channel, str] = {
     Channel.PUSH: "the bell",
     Channel.DEVICE: "push",
 }
+_SHARED = "told in the message about a sister or brother"
 _WAITING = frozenset({State.QUEUED, State.RETRY, State.CLAIMED, State.SENDING})
 
 
@@ -46,7 +47,8 @@ def _begin(delivery: DeliveryRecord, actions: Sequence[ActionRecord]) -> str:
     )
     if first_state is State.SKIPPED:
         return f"ruled out for {way}: {why(State.SKIPPED, first_reason, delivery.channel)}"
-    return f"planned for {way}" + (f" to {delivery.address}" if delivery.address else "")
+    begun = f"{fallen(delivery.fell_back_from)}; planned" if delivery.fell_back_from else "planned"
+    return f"{begun} for {way}" + (f" to {delivery.address}" if delivery.address else "")
 
 
 def _tried(attempt: AttemptRecord) -> str:
@@ -65,15 +67,20 @@ def _end(delivery: DeliveryRecord) -> list[Step]:
     if delivery.state is State.DEAD and delivery.finished_at:
         return [Step(delivery.finished_at, delivery.explanation)]
     if delivery.next_attempt_at:
-        return [Step(delivery.next_attempt_at, "the next attempt is planned for then")]
+        return [Step(delivery.next_attempt_at, _planned(delivery))]
     return []
+
+
+def _planned(delivery: DeliveryRecord) -> str:
+    held = delivery.reason in {Reason.HELD_BACK, Reason.QUIET_HOURS}
+    return delivery.explanation if held else "the next attempt is planned for then"
 
 
 def verdict_on(trails: Sequence[DeliveryTrail]) -> str:
     """Return in one sentence whether a message arrived, over all its channels."""
     of = {trail.delivery.channel: trail.delivery for trail in trails}
     outside = [delivery for channel, delivery in of.items() if channel is not Channel.PUSH]
-    for told, fits in (("arrived", _arrived), ("sent", _went), ("on its way", _waits)):
+    for told, fits in (("arrived", _arrived), ("sent", _went), ("on its way", _waits), (_SHARED, _shared)):
         ways = [_CHANNELS[delivery.channel] for delivery in outside if fits(delivery)]
         if ways:
             return f"{told} by {' and '.join(ways)}"
@@ -88,6 +95,10 @@ def verdict_on(trails: Sequence[DeliveryTrail]) -> str:
 
 def _arrived(delivery: DeliveryRecord) -> bool:
     return delivery.receipt_state in {ReceiptState.DELIVERED, ReceiptState.COMPLAINED}
+
+
+def _shared(delivery: DeliveryRecord) -> bool:
+    return delivery.reason == Reason.WITH_SIBLING
 
 
 def _went(delivery: DeliveryRecord) -> bool:

@@ -27,6 +27,7 @@ _TAGS = {
     "jobs": "Long work: state, progress and cancelling.",
     "school": "The school, its sessions, terms, levels and class arms.",
     "teaching": "Who teaches what to whom.",
+    "webhooks": "Other systems that hear of the school's events (Standard Webhooks).",
 }
 _BODY_ONLY = frozenset({"400", "409", "412", "413", "415", "428"})
 """What only a request that changes something can be answered."""
