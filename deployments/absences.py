@@ -65,7 +65,8 @@ def _usable(request: Request, services: Services, token: str) -> AbsenceReasons:
 
 
 async def _form(request: Request) -> tuple[str, str]:
-    if int(request.headers.get("content-length") or 0) > _MAX_FORM_BYTES:
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > _MAX_FORM_BYTES:
         return "", "x" * _MAX_FORM_BYTES  # told as any note that is too long
     async with request.form(max_files=0, max_fields=_FIELDS) as form:
         return str(form.get("reason", "")), str(form.get("note", ""))

@@ -159,16 +159,24 @@ def _message(row: Row, trails: Sequence[DeliveryTrail]) -> MessageTrail:
 
 
 async def _trails(tx: Transaction, rows: Sequence[Row]) -> list[DeliveryTrail]:
-    attempts, reports, actions = await trail_store.logs(tx, [row["id"] for row in rows])
-    return [_trail(delivery_record(row), attempts, reports, actions) for row in rows]
+    logs = await trail_store.logs(tx, [row["id"] for row in rows])
+    attempts, reports, actions = (_by_delivery(log) for log in logs)
+    return [_trail(delivery_record(row), *(log[row["id"]] for log in (attempts, reports, actions))) for row in rows]
+
+
+def _by_delivery(log: Sequence[Row]) -> dict[DeliveryId, list[Row]]:
+    grouped: dict[DeliveryId, list[Row]] = defaultdict(list)
+    for row in log:
+        grouped[row["delivery_id"]].append(row)
+    return grouped
 
 
 def _trail(
     delivery: DeliveryRecord, attempts: Sequence[Row], reports: Sequence[Row], actions: Sequence[Row]
 ) -> DeliveryTrail:
-    tried = [attempt_record(row) for row in attempts if row["delivery_id"] == delivery.id]
-    reported = [report_record(row) for row in reports if row["delivery_id"] == delivery.id]
-    done = [action_record(row) for row in actions if row["delivery_id"] == delivery.id]
+    tried = [attempt_record(row) for row in attempts]
+    reported = [report_record(row) for row in reports]
+    done = [action_record(row) for row in actions]
     return DeliveryTrail(delivery, tried, reported, done, story_of(delivery, tried, reported, done))
 
 

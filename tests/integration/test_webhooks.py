@@ -405,9 +405,23 @@ async def test_the_pools_worker_sends_webhooks_too(
         await notifier.start()
         await desk.until(endpoint, all_are("sent"))
         assert (await notifier.ping())["webhooks_sent"] == 1
+        link = await bell_link(db, school)
         await notifier.drain(5)
         await relay.drain(5)
     assert json.loads(receiver.got[0][1])["data"]["absentStudentIds"] == [str(school.students[0])]
+    assert link.startswith(f"{settings.http.url}/a/")
+
+
+async def bell_link(db: PostgresDatabase, school: MadeSchool) -> str:
+    """Wait for the guardian's bell to ring and return the link in it."""
+    ends = monotonic() + 20
+    while monotonic() < ends:
+        async with db.tenant(school.id) as tx:
+            body = await tx.fetchval("SELECT body FROM notifications WHERE event_type = 'attendance.marked'")
+        if body:
+            return str(body).split()[-1]
+        await asyncio.sleep(0.02)
+    raise AssertionError("the bell did not ring")
 
 
 # Where nothing is sent.
