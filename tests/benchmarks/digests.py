@@ -7,6 +7,7 @@ again with a revision, and all in random order by several consumers at once. Cou
 import argparse
 import asyncio
 import json
+import logging
 import random
 import tempfile
 from collections import Counter
@@ -17,6 +18,7 @@ from time import perf_counter, process_time
 from uuid import uuid4
 
 import asyncpg
+import structlog
 
 from cluster.embedded.postgres import EmbeddedPostgres
 from cluster.migrate import migrate
@@ -175,6 +177,7 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=1_000)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         postgres = EmbeddedPostgres(Path(folder, "postgres"), near_port=25_432)
