@@ -98,6 +98,8 @@ def build_app(open_services: OpenServices, *, options: AppOptions) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # its page loads scripts from a CDN
         redoc_url=None,
+        # FastAPI's own spans would stand beside those of the ground, which carry the ids and measure the same.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         redirect_slashes=False,  # one address a thing; a redirect would be a status that no document tells
         middleware=_middleware(options),
     )
