@@ -159,7 +159,9 @@ class Opening:
         if not mails:
             self._resolve(mail={"host": "127.0.0.1", "port": smtp_port, "security": "none"})
         if not texts:
-            self._resolve(sms={"endpoint": mailroom.sms_endpoint, "api_key": SecretStr("mailroom")})
+            self._resolve(
+                sms={"endpoint": mailroom.sms_endpoint, "api_key": SecretStr("mailroom"), "honours_keys": True}
+            )
 
     def _prepare_records(self, helper: Housekeeper) -> str | None:
         """Migrate, and return the administrator's password where this start made it."""

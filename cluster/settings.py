@@ -101,6 +101,8 @@ class MailSettings(_Group):
     password: SecretStr | None = None
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: str = "no-reply@schoolos.invalid"
+    rate_per_s: float = Field(default=0, ge=0)
+    """Mails a second the SMTP server takes; 0 where it has no limit."""
     providers: tuple[Literal["smtp", "ses"], ...] = ("smtp", "ses")
     """The order in which they are asked; what is not set up is left out."""
 
@@ -118,6 +120,8 @@ class SesSettings(_Group):
     """The one that publishes events to the topic below."""
     topic_arn: str | None = None
     """SNS topic of the events, subscribed to ``/api/providers/ses/receipts``; signature version 2."""
+    rate_per_s: float = Field(default=0, ge=0)
+    """The account's sending rate, as ``GetSendQuota`` tells it; 0: no limit, SES throttles what is too much."""
 
     @property
     def is_set(self) -> bool:
@@ -133,6 +137,8 @@ class TwilioSettings(_Group):
     auth_token: SecretStr | None = None
     sender: str | None = None
     """A number, an alphanumeric sender, or a messaging service (``MG...``)."""
+    rate_per_s: float = Field(default=0, ge=0)
+    """Messages a second the account may send; 0: no limit, Twilio queues what is too much."""
 
 
 class PushSettings(_Group):
@@ -174,6 +180,11 @@ class SmsSettings(_Group):
     username: str = "sandbox"
     api_key: SecretStr | None = None
     sender_id: str | None = None
+    rate_per_s: float = Field(default=30, ge=0)
+    """Messages a second the account may send, over all workers (P2-15); 0 where there is no limit."""
+    honours_keys: bool = False
+    """The endpoint takes a message once for each ``Idempotency-Key``, so that one in doubt is simply sent again.
+    Africa's Talking does not; the development stand-in does."""
 
 
 class NotifierSettings(_Group):
@@ -188,6 +199,9 @@ class NotifierSettings(_Group):
     retry_delays: tuple[timedelta, ...] = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30))
     """Waits between attempts (P2-12); after the last the delivery is dead."""
     request_timeout: timedelta = timedelta(seconds=10)
+    at_most_once: tuple[str, ...] = ("fee.reminder",)
+    """Event types of which a message in doubt (its worker was lost, or no answer came) is not sent again where the
+    provider knows no idempotency keys. It is then dead with the reason ``in_doubt`` and can be resent by hand."""
 
 
 class WebhookSettings(_Group):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from email.utils import parseaddr
 
 from cluster.settings import Settings
+from cluster.wiring_limits import AccountLimits
 from core.adapters.africas_talking import AfricasTalkingSms
 from core.adapters.smtp import SmtpMail
 from core.clock import Clock
@@ -25,8 +26,10 @@ RECEIPTS = "/api/providers"
 
 
 @asynccontextmanager
-async def open_senders(settings: Settings, db: Database, clock: Clock) -> AsyncIterator[dict[Channel, MessageSender]]:
-    """Open the providers of each channel that has one in the settings."""
+async def open_senders(
+    settings: Settings, db: Database, clock: Clock, limits: AccountLimits | None = None
+) -> AsyncIterator[dict[Channel, MessageSender]]:
+    """Open the providers of each channel that has one in the settings; the limits learn who is asked first."""
     senders: dict[Channel, MessageSender] = {}
     mails: Mapping[str, Callable[[Settings], MessageSender | None]] = {"smtp": _smtp, "ses": _ses}
     texts: Mapping[str, Callable[[Settings], MessageSender | None]] = {
@@ -39,7 +42,7 @@ async def open_senders(settings: Settings, db: Database, clock: Clock) -> AsyncI
     ):
         made = [sender for sender in (makers[name](settings) for name in order) if sender is not None]
         if made:
-            senders[channel] = Failover(made, clock)
+            senders[channel] = Failover(limits.guarded(channel, made) if limits else made, clock)
     if pushes := _pushes(settings, clock):
         senders[Channel.DEVICE] = DevicePush(db, pushes)
     try:

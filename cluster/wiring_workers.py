@@ -16,20 +16,31 @@ from actors.pool_spec import Backlog, BacklogFactory, PoolSpec, Worker, WorkerFa
 from actors.relay import RELAY_POOL, RelayWorker
 from actors.scheduler import SCHEDULER_POOL, SchedulerWorker
 from actors.together import Together
+from actors.webhooks import WebhookWorker
 from cluster.settings import Settings
-from cluster.wiring_ground import begin_telemetry, database_url, open_database, open_stream
+from cluster.wiring_ground import begin_telemetry, database_url, installation_key, open_database, open_stream
+from cluster.wiring_limits import channel_rates, open_limits
 from cluster.wiring_senders import open_senders
 from core.adapters.postgres_signal import PostgresSignal
+from core.adapters.webhook import HttpWebhooks
 from core.clock import SystemClock
 from core.events.consumer import ConsumerPolicy, EventConsumer
 from core.events.dead_letters import DeadLetters
 from core.events.outbox import WAKE_CHANNEL
 from core.events.relay import Relay
+from core.notifications.absence_link import AbsenceLinks
 from core.notifications.backlog import Backlog as NotifierBacklog
 from core.notifications.delivering import DeliveryLoop
+from core.notifications.fallback import FallBack
 from core.notifications.fanout import FanOut
 from core.notifications.lane import DeliveryPolicy
 from core.notifications.lifecycle import RetryPolicy
+from core.notifications.model import Channel
+from core.notifications.rendering import Templates
+from core.notifications.webhooks_intake import WebhookIntake
+from core.notifications.webhooks_loop import WebhookLoop, WebhookPolicy
+from core.notifications.webhooks_signing import WebhookSecrets
+from core.ports import Database
 from core.school.fees.reminding import FeeReminders
 
 
@@ -98,23 +109,58 @@ async def open_notifier(settings: Settings, name: str) -> AsyncIterator[Worker]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name=f"schoolos {name}"))
         stream = await stack.enter_async_context(open_stream(settings, client_name=f"schoolos {name}"))
-        senders = await stack.enter_async_context(open_senders(settings, db, clock))
+        limits = await stack.enter_async_context(open_limits(settings))
+        senders = await stack.enter_async_context(open_senders(settings, db, clock, limits))
         policy = DeliveryPolicy(
             concurrency=notifier.concurrency,
             lease=notifier.lease,
             request_timeout=notifier.request_timeout,
             retry=RetryPolicy(notifier.retry_delays),
+            keyed=frozenset({Channel.SMS}) if _keys_are_honoured(settings) else frozenset(),
+            at_most_once=frozenset(notifier.at_most_once),
         )
         # The lease's owner is this very process: one that takes the place over must not pass for it.
-        delivery = DeliveryLoop(db, clock, senders, policy, worker=f"{name}/{uuid4().hex[:8]}")
+        worker = f"{name}/{uuid4().hex[:8]}"
+        delivery = DeliveryLoop(
+            db, clock, senders, policy, worker=worker, templates=_templates(settings), limits=limits.of_channel
+        )
+        webhooks = await _open_webhooks(stack, settings, db, worker)
         fan_out = FanOut(db, clock, frozenset(senders), wake=delivery.wake)
         patience = ConsumerPolicy(
             block=timedelta(seconds=2),
             lease=notifier.lease,
             handle_timeout=min(timedelta(seconds=10), notifier.lease * 2 / 3),
         )
-        consumer = EventConsumer(stream, DeadLetters(db), fan_out, name=name, policy=patience)
-        yield Notifier(consumer, delivery)
+        handler = WebhookIntake(db, clock, fan_out, webhooks.wake) if webhooks else fan_out
+        consumer = EventConsumer(stream, DeadLetters(db), handler, name=name, policy=patience)
+        notifying = Notifier(consumer, delivery, FallBack(db, clock, frozenset(senders), wake=delivery.wake))
+        yield Together([notifying, WebhookWorker(webhooks)]) if webhooks else notifying
+
+
+def _keys_are_honoured(settings: Settings) -> bool:
+    # By every provider that may be asked for the same message.
+    return settings.sms.honours_keys and settings.twilio.account_sid is None
+
+
+def _templates(settings: Settings) -> Templates:
+    key = installation_key(settings)
+    return Templates(beside=AbsenceLinks(key, settings.http.url).of) if key else Templates()
+
+
+async def _open_webhooks(stack: AsyncExitStack, settings: Settings, db: Database, worker: str) -> WebhookLoop | None:
+    """Return the loop that sends webhooks; None without a key to derive their secrets from."""
+    key, bounds = installation_key(settings), settings.webhook
+    if key is None:
+        return None
+    poster = HttpWebhooks(timeout=bounds.request_timeout, loopback=bounds.allow_loopback)
+    stack.push_async_callback(poster.close)
+    policy = WebhookPolicy(
+        concurrency=bounds.concurrency,
+        of_one_endpoint=max(1, bounds.concurrency // 5),
+        request_timeout=bounds.request_timeout,
+        lease=3 * bounds.request_timeout,
+    )
+    return WebhookLoop(db, SystemClock(), poster, WebhookSecrets(key), worker=worker, policy=policy)
 
 
 @asynccontextmanager
@@ -124,7 +170,7 @@ async def open_notifier_backlog(settings: Settings) -> AsyncIterator[Backlog]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name="schoolos notifier backlog"))
         stream = await stack.enter_async_context(open_stream(settings, client_name="schoolos notifier backlog"))
-        yield NotifierBacklog(db, stream, SystemClock())
+        yield NotifierBacklog(db, stream, SystemClock(), rates=channel_rates(settings))
 
 
 def notifier_factory(settings: Settings) -> WorkerFactory:

@@ -5,13 +5,13 @@ set up once a process by ``core.adapters.telemetry``.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
 
 import structlog
 from opentelemetry import trace
 from opentelemetry.propagate import extract, inject
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -74,3 +74,12 @@ def span(
     context = extract({"traceparent": traceparent}) if traceparent else None
     with tracer.start_as_current_span(name, context=context, kind=kind, attributes=attributes) as started:
         yield started
+
+
+def span_if_kept(
+    name: str, traceparent: str | None, kind: SpanKind = SpanKind.INTERNAL, **attributes: Any
+) -> AbstractContextManager[Span]:
+    """Trace a piece of work within which nothing else is, unless its trace is not kept: that saves 30 us each time."""
+    if traceparent is not None and traceparent.endswith("-00"):  # flags of W3C Trace Context: not sampled
+        return nullcontext(INVALID_SPAN)
+    return span(name, traceparent, kind, **attributes)

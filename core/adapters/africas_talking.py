@@ -1,5 +1,6 @@
 """SMS through Africa's Talking, in its own wire format (https://developers.africastalking.com/docs/sms/sending/bulk)."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -8,7 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from yarl import URL
 
+from core.adapters.proxies import proxy_for
 from core.errors import Fault, InvalidInput, SchoolOSError, TooMany, Unavailable
 from core.notifications.model import OutgoingMessage, Reason, Receipt
 from core.notifications.ports import NotTaken
@@ -60,7 +63,7 @@ class AfricasTalkingSms:
         timeout: timedelta = timedelta(seconds=10),
         connections: int = 50,
     ) -> None:
-        self._url = f"{endpoint.rstrip('/')}/version1/messaging"
+        self._url = URL(f"{endpoint.rstrip('/')}/version1/messaging")
         self._form = {"username": username} | ({"from": sender_id} if sender_id else {})
         self._headers = {
             "apiKey": api_key,
@@ -77,10 +80,12 @@ class AfricasTalkingSms:
         # Encoded here, which takes a third of the time that aiohttp's own forms do.
         form = urlencode({**self._form, "to": message.address, "message": message.text.body}).encode()
         try:
-            async with session.post(self._url, data=form, headers={"Idempotency-Key": str(message.key)}) as answer:
+            async with session.post(
+                self._url, data=form, headers={"Idempotency-Key": str(message.key)}, allow_redirects=False
+            ) as answer:
                 if answer.status not in {200, 201, 409}:
                     raise _http_error(answer.status, answer.headers.get("Retry-After"))
-                return _read(await answer.json(content_type=None))
+                return _read(json.loads(await answer.read()))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotTaken("the provider could not be reached") from error
         except TimeoutError as error:
@@ -100,7 +105,8 @@ class AfricasTalkingSms:
                 headers=self._headers,
                 timeout=self._timeout,
                 connector=aiohttp.TCPConnector(limit=self._connections),
-                trust_env=True,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                proxy=proxy_for(self._url),
             )
         return self._session
 

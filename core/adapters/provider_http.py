@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
+from core.adapters.proxies import proxy_for
 from core.errors import SchoolOSError, TooMany, Unavailable
 from core.notifications.ports import NotTaken, refusal
 
@@ -73,7 +75,8 @@ class ProviderHttp:
         """Send one request and return its answer, whatever its status. Raises ``NotTaken`` or ``Unavailable``."""
         try:
             # A redirect would carry message and credentials to a place nobody chose.
-            async with self._open().post(url, allow_redirects=False, **request) as answer:
+            target = URL(url)
+            async with self._open().post(target, allow_redirects=False, proxy=proxy_for(target), **request) as answer:
                 return Answer(answer.status, answer.headers, await answer.content.read(_MAX_BYTES))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotTaken("the provider could not be reached") from error
@@ -96,6 +99,6 @@ class ProviderHttp:
                 headers=self._headers,
                 timeout=self._timeout,
                 connector=aiohttp.TCPConnector(limit=self._connections),
-                trust_env=True,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session

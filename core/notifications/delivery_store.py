@@ -1,33 +1,37 @@
 """SQL of the delivery state machine: every statement moves a whole batch, across schools."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from core.ids import DeliveryId
 from core.notifications.lifecycle import MAX_ATTEMPTS, uses_a_retry
-from core.notifications.model import Attempt, Channel, Delivery, Outcome
+from core.notifications.model import Attempt, Channel, Delivery, Lane, Outcome
 from core.ports import Row, Transaction
 
-# Each channel takes as many as it has room for, so that a slow one can't fill the batch.
-# $1 channels, $2 their room, $3 now, $4 worker, $5 end of the lease.
+# Each lane of each channel takes as many as it has room for, so that a slow one can't fill the batch. What would leave
+# in its school's night, a late retry or the end of a long queue, is put off until the morning instead.
+# $1 channels, $2 lanes, $3 their room, $4 now, $5 worker, $6 end of the lease.
 _CLAIM_DUE = """
 WITH due AS (
-    SELECT d.school_id, d.id
-    FROM unnest($1::text[], $2::int[]) AS want (channel, room)
+    SELECT d.school_id, d.id, quiet_until($4, d.quiet_from, d.quiet_to, d.time_zone) AS morning
+    FROM unnest($1::text[], $2::text[], $3::int[]) AS want (channel, lane, room)
     CROSS JOIN LATERAL (
-        SELECT school_id, id FROM deliveries
-        WHERE channel = want.channel AND next_attempt_at <= $3
+        SELECT school_id, id, quiet_from, quiet_to, time_zone FROM deliveries
+        WHERE channel = want.channel AND lane = want.lane AND next_attempt_at <= $4
         ORDER BY next_attempt_at
         LIMIT want.room
         FOR UPDATE SKIP LOCKED
     ) d
+), postponed AS (
+    UPDATE deliveries d SET next_attempt_at = due.morning, reason = 'quiet_hours'
+    FROM due WHERE d.school_id = due.school_id AND d.id = due.id AND due.morning IS NOT NULL
 )
-UPDATE deliveries d SET state = 'claimed', next_attempt_at = NULL, lease_owner = $4, lease_until = $5
-FROM due WHERE d.school_id = due.school_id AND d.id = due.id
+UPDATE deliveries d SET state = 'claimed', next_attempt_at = NULL, lease_owner = $5, lease_until = $6
+FROM due WHERE d.school_id = due.school_id AND d.id = due.id AND due.morning IS NULL
 RETURNING d.school_id, d.id, d.event_type, d.recipient_id, d.student_id, d.channel, d.address, d.language, d.content,
-          d.attempts, d.failures, d.traceparent, d.created_at, d.occurred_at
+          d.attempts, d.failures, d.traceparent, d.created_at, d.occurred_at, d.sms_rules, d.resends, d.lane
 """
 
 # Written before the request, so that a dead worker leaves a trace of what may have left. Only what is still this
@@ -43,16 +47,17 @@ WHERE d.school_id = own.school_id AND d.id = own.id AND d.lease_owner = $4 AND d
 RETURNING d.id
 """
 
-# State, log and bell in one statement. A verdict counts only while the delivery is still this worker's and still at
-# this attempt; one that comes too late changes nothing: its attempt is in the log as lost.
+# State, log, bell and bill in one statement. A verdict counts only while the delivery is still this worker's and
+# still at this attempt; one that comes too late changes nothing: its attempt is in the log as lost.
 # The bell has no request, so its attempt begins here. $1 worker, $2.. the columns of `said`.
 _RECORD = """
 WITH said AS (
     SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
                          $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::boolean[],
-                         $15::text[], $16::text[])
+                         $15::text[], $16::text[], $17::int[], $18::int[], $19::int[])
          AS said (school_id, id, number, state, outcome, reason, next_attempt_at, started_at, finished_at, provider,
-                  provider_message_id, detail, uses_a_retry, title, body)
+                  provider_message_id, detail, uses_a_retry, title, body,
+                  segments, cost_kobo, provider_cost_kobo)
 ), counted AS (
     UPDATE deliveries d
     SET state = said.state, reason = said.reason, attempts = said.number,
@@ -61,7 +66,11 @@ WITH said AS (
         lease_owner = NULL, lease_until = NULL, sending_at = said.started_at, provider = said.provider,
         provider_message_id = said.provider_message_id,
         finished_at = CASE WHEN said.state <> 'retry' THEN said.finished_at END,
-        died_at = CASE WHEN said.state = 'dead' THEN said.finished_at END
+        died_at = CASE WHEN said.state = 'dead' THEN said.finished_at END,
+        segments = coalesce(d.segments + said.segments, said.segments, d.segments),
+        cost_kobo = coalesce(d.cost_kobo + said.cost_kobo, said.cost_kobo, d.cost_kobo),
+        provider_cost_kobo = CASE WHEN said.provider_cost_kobo IS NOT NULL OR d.provider_cost_kobo IS NOT NULL THEN
+            coalesce(d.provider_cost_kobo, d.cost_kobo, 0) + coalesce(said.provider_cost_kobo, said.cost_kobo, 0) END
     FROM said
     WHERE d.school_id = said.school_id AND d.id = said.id AND d.lease_owner = $1
       AND d.attempts = CASE d.state WHEN 'sending' THEN said.number ELSE said.number - 1 END
@@ -71,6 +80,17 @@ WITH said AS (
     SELECT school_id, gen_random_uuid(), recipient_id, id, event_type, student_id, title, body, finished_at
     FROM counted WHERE title IS NOT NULL AND state = 'sent'
     ON CONFLICT (school_id, delivery_id) DO NOTHING
+), charged AS (
+    INSERT INTO sms_spend AS known (school_id, month, messages, segments, spent_kobo)
+    SELECT c.school_id, date_trunc('month', c.finished_at AT TIME ZONE school.time_zone)::date, count(*),
+           sum(c.segments), sum(coalesce(c.provider_cost_kobo, c.cost_kobo))
+    FROM counted c JOIN schools school ON school.id = c.school_id
+    WHERE c.cost_kobo IS NOT NULL
+    GROUP BY 1, 2
+    ORDER BY 1, 2  -- the same for every worker, so that none waits for another in a circle
+    ON CONFLICT (school_id, month) DO UPDATE
+    SET messages = known.messages + excluded.messages, segments = known.segments + excluded.segments,
+        spent_kobo = known.spent_kobo + excluded.spent_kobo
 ), logged AS (
     INSERT INTO delivery_attempts (school_id, delivery_id, number, worker, started_at, finished_at, outcome, provider,
                                    provider_message_id, detail)
@@ -81,21 +101,26 @@ WITH said AS (
 SELECT id FROM counted
 """
 
-# What was under way at a worker that is gone is in doubt: it goes out again, with the same key.
-# $1 now, $2 how many at most, $3 attempts past which it is given up.
+# What was under way at a worker that is gone is in doubt: it goes out again, with the same key where the provider knows
+# keys. Where it does not, what may leave once at most is given up; a person may send it again.
+# $1 now, $2 how many at most, $3 attempts past which it is given up, $4 channels with keys, $5 types sent at most once.
 _RELEASE_EXPIRED = """
 WITH expired AS (
-    SELECT school_id, id, state AS was, lease_owner AS worker FROM deliveries
+    SELECT school_id, id, state AS was, lease_owner AS worker,
+           CASE WHEN attempts >= $3 THEN 'gave_up'
+                WHEN state = 'sending' AND channel <> ALL ($4::text[]) AND event_type = ANY ($5::text[]) THEN 'in_doubt'
+                END AS fatal
+    FROM deliveries
     WHERE lease_until < $1
     ORDER BY lease_until LIMIT $2
     FOR UPDATE SKIP LOCKED
 ), released AS (
     UPDATE deliveries d
-    SET state = CASE WHEN d.attempts >= $3 THEN 'dead' ELSE 'retry' END,
-        reason = CASE WHEN d.attempts >= $3 THEN 'gave_up' END,
-        finished_at = CASE WHEN d.attempts >= $3 THEN $1 END,
-        died_at = CASE WHEN d.attempts >= $3 THEN $1 END,
-        next_attempt_at = CASE WHEN d.attempts < $3 THEN $1 END,
+    SET state = CASE WHEN e.fatal IS NULL THEN 'retry' ELSE 'dead' END,
+        reason = e.fatal,
+        finished_at = CASE WHEN e.fatal IS NOT NULL THEN $1 END,
+        died_at = CASE WHEN e.fatal IS NOT NULL THEN $1 END,
+        next_attempt_at = CASE WHEN e.fatal IS NULL THEN $1 END,
         lease_owner = NULL, lease_until = NULL
     FROM expired e WHERE d.school_id = e.school_id AND d.id = e.id
     RETURNING d.school_id, d.id, d.attempts, d.sending_at, e.was, e.worker
@@ -116,18 +141,34 @@ SET state = CASE WHEN attempts = 0 THEN 'queued' ELSE 'retry' END,
 WHERE lease_until IS NOT NULL AND state = 'claimed' AND lease_owner = $1
 """
 
-_DUE = "SELECT count(*) FROM deliveries WHERE next_attempt_at <= $1"
+# Counted so far only: a pool is as large as it gets long before, and a million entries would take a tenth of a second
+# each time. $1 channels, $2 lanes, $3 now, $4 how far to count each.
+_DUE = """
+SELECT way.channel, sum(due.n)::int AS n
+FROM unnest($1::text[]) AS way (channel) CROSS JOIN unnest($2::text[]) AS wait (lane)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS n FROM (
+        SELECT FROM deliveries
+        WHERE channel = way.channel AND lane = wait.lane AND next_attempt_at <= $3
+        LIMIT $4
+    ) counted
+) due
+GROUP BY 1
+"""
+_COUNTED = 10_000
 
 _DEAD = """
-SELECT (SELECT count(*) FROM deliveries WHERE died_at IS NOT NULL) + (SELECT count(*) FROM dead_events)
+SELECT (SELECT count(*) FROM deliveries WHERE died_at IS NOT NULL AND discarded_at IS NULL)
+     + (SELECT count(*) FROM dead_events)
 """
 
 
 async def claim_due(
-    tx: Transaction, room: Mapping[Channel, int], *, worker: str, now: datetime, lease: timedelta
+    tx: Transaction, room: Mapping[tuple[Channel, Lane], int], *, worker: str, now: datetime, lease: timedelta
 ) -> list[Delivery]:
-    """Take due deliveries under a lease, of each channel as many as it has room for."""
-    rows = await tx.fetch(_CLAIM_DUE, list(room), list(room.values()), now, worker, now + lease)
+    """Take due deliveries under a lease, of each channel's lane as many as it has room for."""
+    channels, lanes = zip(*room, strict=True)
+    rows = await tx.fetch(_CLAIM_DUE, channels, lanes, list(room.values()), now, worker, now + lease)
     return [_delivery(row) for row in rows]
 
 
@@ -153,9 +194,19 @@ async def record(tx: Transaction, attempts: Sequence[Attempt], *, worker: str) -
     return {row["id"] for row in rows}
 
 
-async def release_expired(tx: Transaction, *, now: datetime, limit: int = 1000) -> tuple[int, int]:
-    """Make deliveries due again whose worker is gone; return how many were unsent and how many are in doubt."""
-    row = await tx.fetchrow(_RELEASE_EXPIRED, now, limit, MAX_ATTEMPTS)
+async def release_expired(
+    tx: Transaction,
+    *,
+    now: datetime,
+    keyed: Collection[Channel] = (),
+    at_most_once: Collection[str] = (),
+    limit: int = 1000,
+) -> tuple[int, int]:
+    """Make deliveries due again whose worker is gone; return how many were unsent and how many are in doubt.
+
+    Those in doubt on a channel that is not ``keyed`` are dead instead, where their event type is ``at_most_once``.
+    """
+    row = await tx.fetchrow(_RELEASE_EXPIRED, now, limit, MAX_ATTEMPTS, list(keyed), list(at_most_once))
     return (row["unsent"], row["in_doubt"]) if row else (0, 0)
 
 
@@ -164,9 +215,10 @@ async def give_back(tx: Transaction, *, worker: str, now: datetime) -> int:
     return await tx.execute(_GIVE_BACK, worker, now)
 
 
-async def count_due(tx: Transaction, now: datetime) -> int:
-    """Return how many deliveries are due and nobody's."""
-    return int(await tx.fetchval(_DUE, now))
+async def count_due(tx: Transaction, now: datetime) -> dict[Channel, int]:
+    """Return how many deliveries are due and nobody's by channel, of each lane up to ten thousand."""
+    rows = await tx.fetch(_DUE, list(Channel), list(Lane), now, _COUNTED)
+    return {Channel(row["channel"]): row["n"] for row in rows}
 
 
 async def count_dead(tx: Transaction) -> int:
@@ -175,11 +227,12 @@ async def count_dead(tx: Transaction) -> int:
 
 
 def _delivery(row: Row) -> Delivery:
-    return Delivery(**{**row, "channel": Channel(row["channel"])})
+    return Delivery(**{**row, "channel": Channel(row["channel"]), "lane": Lane(row["lane"])})
 
 
 def _said(attempt: Attempt) -> tuple[Any, ...]:
     delivery, text = attempt.delivery, attempt.text if attempt.outcome is Outcome.SENT else None
+    bill = attempt.bill
     ids: tuple[UUID, UUID, int] = (delivery.school_id, delivery.id, delivery.number)
     return (
         *ids,
@@ -195,4 +248,7 @@ def _said(attempt: Attempt) -> tuple[Any, ...]:
         uses_a_retry(attempt.outcome),
         text.title if text else None,
         text.body if text else None,
+        bill.segments if bill else None,
+        bill.cost_kobo if bill else None,
+        bill.provider_cost_kobo if bill else None,
     )

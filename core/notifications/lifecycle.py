@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from core.errors import InvalidInput, SchoolOSError, TooMany
 from core.notifications.model import Attempt, Delivery, Outcome, Reason, Receipt, State
+from core.notifications.ports import NotTaken
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.CLAIMED, State.SKIPPED}),
@@ -61,8 +62,13 @@ class Try:
         provider = receipt.provider or self.provider
         return replace(attempt, message_id=_printable(receipt.message_id), provider=provider)
 
-    def failed(self, error: SchoolOSError | TimeoutError, policy: RetryPolicy, now: datetime) -> Attempt:
-        """Return the attempt that failed, with when to try again or why not to."""
+    def failed(
+        self, error: SchoolOSError | TimeoutError, policy: RetryPolicy, now: datetime, *, may_repeat: bool = True
+    ) -> Attempt:
+        """Return the attempt that failed, with when to try again or why not to.
+
+        Without ``may_repeat`` nothing goes out again of which it is not known whether it has left.
+        """
         if isinstance(error, InvalidInput):
             reason = Reason(error.faults[0].code) if error.faults else Reason.REJECTED
             return replace(self._ended(Outcome.REJECTED, State.DEAD, now, str(error)), reason=reason)
@@ -71,6 +77,9 @@ class Try:
         if isinstance(error, TooMany):
             pause = timedelta(seconds=error.retry_after_s) if error.retry_after_s else _THROTTLE_PAUSE
             return replace(self._ended(Outcome.THROTTLED, State.RETRY, now, str(error)), next_attempt_at=now + pause)
+        if not may_repeat and not isinstance(error, NotTaken):
+            detail = str(error) or "no answer in time"
+            return replace(self._ended(_outcome(error), State.DEAD, now, detail), reason=Reason.IN_DOUBT)
         return self._failed_again(error, policy, now)
 
     def _failed_again(self, error: SchoolOSError | TimeoutError, policy: RetryPolicy, now: datetime) -> Attempt:

@@ -1,11 +1,15 @@
 """Gathers the verdicts of attempts and writes them in batches."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
+
+from prometheus_client import Histogram
 
 from core.errors import SchoolOSError
 from core.notifications import delivery_store
-from core.notifications.model import Attempt, State
+from core.notifications.model import Attempt, Channel, State
 from core.ports import Database
 from core.telemetry import (
     NOTIFICATION_DELIVERY_DURATION,
@@ -64,24 +68,29 @@ class Recorder:
         if not self._waiting:
             self._some.clear()
             self._none.set()
-        for attempt in batch:
-            if attempt.delivery.id in counted:
-                _measure(attempt)
+        _measure([attempt for attempt in batch if attempt.delivery.id in counted])
         if len(counted) < len(batch):
             log.warning("verdicts_too_late", count=len(batch) - len(counted))
         self._recorded(batch)
 
 
-def _measure(attempt: Attempt) -> None:
-    delivery = attempt.delivery
-    NOTIFICATIONS_SENT.labels(delivery.channel, delivery.event_type, attempt.outcome).inc()
-    took = attempt.finished_at - attempt.started_at
-    NOTIFICATION_DELIVERY_DURATION.labels(delivery.channel).observe(took.total_seconds())
-    if attempt.state is State.SENT:
-        latency = attempt.finished_at - delivery.occurred_at
-        NOTIFICATION_LATENCY.labels(delivery.channel).observe(latency.total_seconds())
-    elif attempt.state is State.DEAD:
-        log.warning(
-            "delivery_died", delivery_id=str(delivery.id), channel=delivery.channel, reason=attempt.reason,
-            attempts=delivery.number,
-        )  # fmt: skip
+def _measure(attempts: Sequence[Attempt]) -> None:
+    ends = Counter((each.delivery.channel, each.delivery.event_type, each.outcome) for each in attempts)
+    for (channel, event_type, outcome), count in ends.items():
+        NOTIFICATIONS_SENT.labels(channel, event_type, outcome).inc(count)
+    for attempt in attempts:
+        delivery = attempt.delivery
+        took, latency = _figures_of(delivery.channel)
+        took.observe((attempt.finished_at - attempt.started_at).total_seconds())
+        if attempt.state is State.SENT:
+            latency.observe((attempt.finished_at - delivery.occurred_at).total_seconds())
+        elif attempt.state is State.DEAD:
+            log.warning(
+                "delivery_died", delivery_id=str(delivery.id), channel=delivery.channel, reason=attempt.reason,
+                attempts=delivery.number,
+            )  # fmt: skip
+
+
+@cache
+def _figures_of(channel: Channel) -> tuple[Histogram, Histogram]:
+    return NOTIFICATION_DELIVERY_DURATION.labels(channel), NOTIFICATION_LATENCY.labels(channel)

@@ -17,7 +17,7 @@ from core.notifications.delivering import DeliveryLoop
 from core.notifications.fanout import FanOut
 from core.notifications.lane import DeliveryPolicy
 from core.notifications.lifecycle import RetryPolicy
-from core.notifications.model import Channel
+from core.notifications.model import Channel, Lane
 from core.notifications.ports import MessageSender
 from core.ports import Database
 from tests.factories.school import MadeSchool
@@ -97,6 +97,11 @@ async def fanned_out(
     event = await emitted(db, school, payload, clock)
     await FanOut(db, clock, channels)(event)
     return event
+
+
+def room(*channels: Channel, count: int = 10) -> dict[tuple[Channel, Lane], int]:
+    """Return a claim's room for so many of each lane of these channels."""
+    return {(channel, lane): count for channel in channels for lane in Lane}
 
 
 @asynccontextmanager
