@@ -35,6 +35,10 @@ _ALLOWED: tuple[type[nodes.Node], ...] = (
 """No loop, call, filter, arithmetic or attribute: what a school writes ends soon and stays small."""
 
 
+_DEEPEST = 30
+"""Conditions in conditions; whoever renders a template has no endless stack."""
+
+
 def faults_of(event_type: str, channel: Channel, text: str) -> list[str]:
     """Return what is wrong with a template, in words; nothing where it can be used."""
     known = VALUES.get(event_type)
@@ -55,6 +59,8 @@ def faults_of(event_type: str, channel: Channel, text: str) -> list[str]:
 
 
 def _strangers(template: nodes.Template, known: frozenset[str]) -> Iterator[str]:
+    if _depth(template) > _DEEPEST:
+        yield "it is nested too deeply"
     if not any(isinstance(node, nodes.Name) for node in _all(template)):
         yield "no value stands in it, so that everyone would get the same; write {{ student }} where the name belongs"
     for node in _all(template):
@@ -68,6 +74,10 @@ def _all(node: nodes.Node) -> Iterator[nodes.Node]:
     yield node
     for child in node.iter_child_nodes():
         yield from _all(child)
+
+
+def _depth(node: nodes.Node) -> int:
+    return 1 + max((_depth(child) for child in node.iter_child_nodes()), default=0)
 
 
 def _plainly(node: nodes.Node) -> str:
