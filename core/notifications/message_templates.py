@@ -142,7 +142,7 @@ def _check(event_type: str, draft: Draft | None) -> None:
     if event_type not in VALUES:
         what = f"no such kind of message; there are {', '.join(sorted(VALUES))}"
         raise InvalidInput(what, [Fault("/eventType", what, "unknown")])
-    faults = faults_of(event_type, SchoolChannel(draft.channel), draft.text) if draft else []
+    faults = faults_of(event_type, SchoolChannel(draft.channel), draft.text) if draft else ()
     if faults:
         raise InvalidInput("the draft can't be used", [Fault("/draft/text", each, "template") for each in faults])
 

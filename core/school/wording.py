@@ -1,7 +1,7 @@
 """What a school may write in templates of its own: words, values and conditions, and nothing that could do harm."""
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -39,11 +39,12 @@ _DEEPEST = 30
 """Conditions in conditions; whoever renders a template has no endless stack."""
 
 
-def faults_of(event_type: str, channel: Channel, text: str) -> list[str]:
+@lru_cache(maxsize=2_000)  # rules are read again with every event
+def faults_of(event_type: str, channel: Channel, text: str) -> tuple[str, ...]:
     """Return what is wrong with a template, in words; nothing where it can be used."""
     known = VALUES.get(event_type)
     if known is None:
-        return [f"no such kind of message; there are {', '.join(sorted(VALUES))}"]
+        return (f"no such kind of message; there are {', '.join(sorted(VALUES))}",)
     faults = []
     if len(text) > LONGEST[channel]:
         faults.append(f"{len(text)} characters; at most {LONGEST[channel]} fit")
@@ -51,11 +52,11 @@ def faults_of(event_type: str, channel: Channel, text: str) -> list[str]:
         faults.append("the first line is the title; the text follows below it, and neither may be empty")
     try:
         found = _environment().parse(text)
-        return [*faults, *_strangers(found, known)]
+        return (*faults, *_strangers(found, known))
     except TemplateSyntaxError as error:
-        return [*faults, f"line {error.lineno}: {error.message}"]
+        return (*faults, f"line {error.lineno}: {error.message}")
     except RecursionError:
-        return [*faults, "it is nested too deeply"]
+        return (*faults, "it is nested too deeply")
 
 
 def _strangers(template: nodes.Template, known: frozenset[str]) -> Iterator[str]:
