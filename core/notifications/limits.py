@@ -6,6 +6,7 @@ more than 8 ms off its moment, are at most n in any second.
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -20,6 +21,8 @@ HEADROOM = 0.992
 EARLY_S = 0.001
 """A timer's grain."""
 LATE_S = 0.006
+STRICT_PER_S = 500
+"""Above this a worker's own turns take longer than a permit may be late: such a limit holds on average alone."""
 AHEAD_S = 0.25
 """How far ahead permits are given out. Short, so that what is urgent overtakes at the limit too."""
 
@@ -61,6 +64,7 @@ class Gate:
     def __init__(self, limiter: RateLimiter) -> None:
         self._limiter = limiter
         self.rate_per_s = limiter.rate_per_s
+        self._strict = (self.rate_per_s or math.inf) <= STRICT_PER_S
 
     async def admit(self, count: int) -> tuple[Sequence[float], float]:
         """Return the moments of the permits got, and where there are none how long to wait before asking again."""
@@ -85,15 +89,15 @@ class Gate:
     async def enter(self, moment: float) -> None:
         """Return at a permit's moment; one that lapses meanwhile is exchanged. Raises ``Unavailable``."""
         while not self.is_open(moment):
-            await asyncio.sleep(moment - monotonic())
+            await asyncio.sleep(max(moment - monotonic(), 0.0))
             (moment,) = await self.renewed([moment])
 
     def is_open(self, moment: float) -> bool:
-        """Tell whether a permit's moment has come."""
-        return moment - monotonic() <= EARLY_S or self.rate_per_s is None
+        """Tell whether a permit's moment is now."""
+        return moment - monotonic() <= EARLY_S and not self._lapsed(moment)
 
     def _lapsed(self, moment: float) -> bool:
-        return self.rate_per_s is not None and monotonic() - moment > LATE_S
+        return self._strict and monotonic() - moment > LATE_S
 
 
 class Limited:

@@ -8,15 +8,20 @@ processes of its own.
 import argparse
 import asyncio
 import json
+from importlib.util import find_spec
 from typing import Any
 
 from cluster.migrate import migrate
 from core.adapters.postgres import PostgresDatabase
+from core.adapters.telemetry import TelemetryOptions, start_telemetry
 from tests.benchmarks.notifying.house import House, open_house
+from tests.benchmarks.notifying.latency import beside_bulk, latency
+from tests.benchmarks.notifying.limiter import steadiness
 from tests.benchmarks.notifying.school import Register, found_school
 from tests.benchmarks.notifying.throughput import throughput
 
 _STUDENTS = 3_000
+_PEERS = ("taskiq", "arq", "dramatiq", "celery")
 
 
 async def measure(house: House, wanted: argparse.Namespace) -> dict[str, Any]:
@@ -30,6 +35,10 @@ async def measure(house: House, wanted: argparse.Namespace) -> dict[str, Any]:
     await throughput(house, db, register, 1, wanted.count // 10)
     for workers in (1, 2):
         figures[f"throughput_{workers}"] = await throughput(house, db, register, workers, wanted.count)
+    figures["latency"] = await latency(house, db, register, wanted.seconds)
+    figures["limiter"] = steadiness(house, 30, wanted.seconds)
+    figures["beside_bulk"] = await beside_bulk(house, db, register, school, wanted.bulk, wanted.seconds)
+    figures["peers"] = {name: "installed, not measured" if find_spec(name) else "not installed" for name in _PEERS}
     await register.stop()
     await db.close()
     return figures
@@ -40,7 +49,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--count", type=int, default=20_000, help="SMS of the throughput's runs")
+    parser.add_argument("--seconds", type=int, default=60, help="length of the runs at a steady rate")
+    parser.add_argument("--bulk", type=int, default=1_000_000, help="reminders that wait beside the urgent messages")
     wanted = parser.parse_args()
+    start_telemetry("bench", TelemetryOptions(log_level="WARNING"))
     with open_house() as house:
         figures = asyncio.run(measure(house, wanted))
     print(json.dumps(figures, indent=None if wanted.json else 2))
