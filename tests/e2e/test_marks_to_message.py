@@ -153,6 +153,8 @@ def test_a_school_is_founded_and_set_up_from_its_spreadsheets(school: School) ->
     admin.ask("POST", "/api/school/imports?dryRun=true", files=files)
     assert admin.ask("GET", "/api/school/students").json()["items"] == []
     admin.ask("POST", "/api/school/imports", 201, files=files)
+    at_once = {"kind": "notification", "name": "At once", "body": {"holdBackMinutes": 0, "quietHours": None}}
+    admin.ask("POST", "/api/school/policies", 201, json=at_once)  # the test does not wait for the school's morning
     users = admin.ask("GET", "/api/school/users?limit=100").json()["items"]
     for role, username in (("teacher", "teacher@ghs.example"), ("head", "head@ghs.example"),
                            ("principal", "principal@ghs.example")):  # fmt: skip
