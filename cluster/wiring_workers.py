@@ -14,6 +14,7 @@ from uuid import uuid4
 from actors.notifier import Notifier
 from actors.pool_spec import Backlog, BacklogFactory, PoolSpec, Worker, WorkerFactory
 from actors.relay import RELAY_POOL, RelayWorker
+from actors.retention import RetentionWorker
 from actors.scheduler import SCHEDULER_POOL, SchedulerWorker
 from actors.together import Together
 from actors.webhooks import WebhookWorker
@@ -37,6 +38,7 @@ from core.notifications.lane import DeliveryPolicy
 from core.notifications.lifecycle import RetryPolicy
 from core.notifications.model import Channel
 from core.notifications.rendering import Templates
+from core.notifications.retention import Retention
 from core.notifications.webhooks_intake import WebhookIntake
 from core.notifications.webhooks_loop import WebhookLoop, WebhookPolicy
 from core.notifications.webhooks_signing import WebhookSecrets
@@ -71,7 +73,9 @@ async def open_scheduler(settings: Settings, name: str) -> AsyncIterator[Worker]
     """Open one scheduler in the process that will run it."""
     begin_telemetry(settings, name)
     async with open_database(settings, application_name=f"schoolos {name}") as db:
-        yield SchedulerWorker(FeeReminders(db, SystemClock()))
+        yield Together(
+            [SchedulerWorker(FeeReminders(db, SystemClock())), RetentionWorker(Retention(db, SystemClock()))]
+        )
 
 
 def scheduler_factory(settings: Settings) -> WorkerFactory:

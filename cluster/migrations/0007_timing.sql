@@ -4,7 +4,7 @@
 --   message_templates  {"templates": [{"eventType": "scores.published", "channel": "sms", "language": "en", "text": "..."}]}
 ALTER TABLE policies DROP CONSTRAINT policies_kind_check,
     ADD CONSTRAINT policies_kind_check CHECK (kind IN ('assessment', 'grading', 'approval', 'fee_reminder', 'sms_budget',
-        'sms_pricing', 'sms_text', 'notification', 'message_templates'));
+        'sms_pricing', 'sms_text', 'notification', 'message_templates', 'message_retention'));
 
 ALTER TABLE deliveries
     ADD COLUMN quiet_from time,                   -- at night nothing leaves: local times, null where it may always

@@ -61,7 +61,8 @@ class LaneQueue(Generic[Item]):
     """Waiting items by lane: the urgent first, and of each lane its share, so that none starves.
 
     Stride scheduling (Waldspurger and Weihl 1995): a lane's pass grows by the inverse of its share with each item that
-    leaves, and the smallest pass is next. A lane that was empty begins at the present pass, so it has saved up nothing.
+    leaves, and the smallest pass is next. A lane that was empty begins a step after now: it has saved
+    up nothing.
     """
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class LaneQueue(Generic[Item]):
     def put(self, lane: Lane, item: Item) -> None:
         """Add an item at a lane's end."""
         if not self._lanes[lane]:
-            self._passes[lane] = max(self._passes[lane], self._now)
+            self._passes[lane] = max(self._passes[lane], self._now + 1 / SHARES[lane])
         self._lanes[lane].append(item)
 
     def put_back(self, lane: Lane, item: Item) -> None:

@@ -68,6 +68,7 @@ class PolicyKind(StrEnum):
     SMS_TEXT = "sms_text"
     NOTIFICATION = "notification"
     MESSAGE_TEMPLATES = "message_templates"
+    MESSAGE_RETENTION = "message_retention"
 
 
 STAFF_ROLES = frozenset(

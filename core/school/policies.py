@@ -249,6 +249,20 @@ class MessageTemplatesPolicy(_Body):
         return templates
 
 
+class MessageRetentionPolicy(_Body):
+    """How long what was sent is kept: first with address and words, then without, then not at all."""
+
+    strip_after_days: int = Field(default=180, ge=7, le=3650)
+    """Two terms: as long as a guardian may ask what they were told."""
+    delete_after_days: int = Field(default=730, ge=7, le=3650)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.delete_after_days < self.strip_after_days:
+            raise ValueError("messages can't be deleted before they are stripped")
+        return self
+
+
 PolicyBody = (
     AssessmentPolicy
     | GradingPolicy
@@ -259,6 +273,7 @@ PolicyBody = (
     | SmsTextPolicy
     | NotificationPolicy
     | MessageTemplatesPolicy
+    | MessageRetentionPolicy
 )
 
 _BODIES: Mapping[PolicyKind, type[PolicyBody]] = {
@@ -271,6 +286,7 @@ _BODIES: Mapping[PolicyKind, type[PolicyBody]] = {
     PolicyKind.SMS_TEXT: SmsTextPolicy,
     PolicyKind.NOTIFICATION: NotificationPolicy,
     PolicyKind.MESSAGE_TEMPLATES: MessageTemplatesPolicy,
+    PolicyKind.MESSAGE_RETENTION: MessageRetentionPolicy,
 }
 
 

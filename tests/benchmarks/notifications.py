@@ -37,7 +37,9 @@ async def measure(house: House, wanted: argparse.Namespace) -> dict[str, Any]:
         figures[f"throughput_{workers}"] = await throughput(house, db, register, workers, wanted.count)
     figures["latency"] = await latency(house, db, register, wanted.seconds)
     figures["limiter"] = steadiness(house, 30, wanted.seconds)
-    figures["beside_bulk"] = await beside_bulk(house, db, register, school, wanted.bulk, wanted.seconds)
+    figures["beside_bulk"] = await beside_bulk(
+        house, db, register, school=school, rows=wanted.bulk, seconds=wanted.seconds
+    )
     figures["peers"] = {name: "installed, not measured" if find_spec(name) else "not installed" for name in _PEERS}
     await register.stop()
     await db.close()

@@ -49,7 +49,7 @@ async def latency(house: House, db: PostgresDatabase, register: Register, second
 
 
 async def beside_bulk(
-    house: House, db: PostgresDatabase, register: Register, school: MadeSchool, rows: int, seconds: int
+    house: House, db: PostgresDatabase, register: Register, *, school: MadeSchool, rows: int, seconds: int
 ) -> dict[str, Any]:
     """Send an absence a second while a lane of so many reminders is delivered at 30 a second, the provider's limit."""
     filled = await _fill(house, school, rows)
