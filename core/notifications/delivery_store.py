@@ -144,15 +144,14 @@ WHERE lease_until IS NOT NULL AND state = 'claimed' AND lease_owner = $1
 # Counted so far only: a pool is as large as it gets long before, and a million entries would take a tenth of a second
 # each time. $1 channels, $2 lanes, $3 now, $4 how far to count each.
 _DUE = """
-SELECT way.channel, sum(due.n)::int AS n
-FROM unnest($1::text[]) AS way (channel) CROSS JOIN unnest($2::text[]) AS wait (lane)
-CROSS JOIN LATERAL (
-    SELECT count(*) AS n FROM (
+SELECT way.channel, sum((
+    SELECT count(*) FROM (
         SELECT FROM deliveries
         WHERE channel = way.channel AND lane = wait.lane AND next_attempt_at <= $3
         LIMIT $4
     ) counted
-) due
+))::int AS n
+FROM unnest($1::text[]) AS way (channel) CROSS JOIN unnest($2::text[]) AS wait (lane)
 GROUP BY 1
 """
 _COUNTED = 10_000

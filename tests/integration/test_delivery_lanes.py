@@ -106,7 +106,7 @@ async def test_an_absence_overtakes_reminders_at_the_limit(db: PostgresDatabase)
     async with db.tenant(school.id) as tx:
         await tx.execute(
             "UPDATE deliveries SET state = 'skipped', next_attempt_at = NULL, finished_at = now()"
-            " WHERE state = 'queued'"
+            " WHERE next_attempt_at IS NOT NULL"
         )
 
 
