@@ -19,6 +19,7 @@ _RAY_PORTS = ("port", "node-manager-port", "object-manager-port", "dashboard-age
               "dashboard-agent-grpc-port", "runtime-env-agent-port", "metrics-export-port",
               "ray-client-server-port")  # fmt: skip
 _PROXY_PORTS = ("haproxy-metrics-port", "haproxy-stats-port")
+_SWEEPS = 5
 _SLACK_S = 2.0
 
 
@@ -124,7 +125,11 @@ def stop_ray(folder: Path) -> None:
     """End every process of the cluster whose files lie in a folder; none is no error."""
     folder = short_enough(folder.absolute())
     end([mark for mark, name in _members(folder) if name == "raylet"], within_s=2)
-    end([mark for mark, _ in _members(folder)], within_s=3)
+    for _ in range(_SWEEPS):
+        # What is still starting makes new processes while it is being ended.
+        if not (left := _members(folder)):
+            break
+        end([mark for mark, _ in left], within_s=3)
     (folder / "session").unlink(missing_ok=True)
 
 
