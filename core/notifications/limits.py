@@ -1,8 +1,8 @@
 """How often a provider's account may be asked: never above its limit in any second, over all processes together.
 
 Permits are moments, evenly spaced. Even spacing a little below the limit, and permits that lapse when they are used
-late, are what makes the limit hold in every sliding second and not on average alone: requests 1/(0.994 n) s apart, none
-more than 6 ms off its moment, are at most n in any second.
+late, are what makes the limit hold in every sliding second and not on average alone: requests 1/(0.992 n) s apart, none
+more than 8 ms off its moment, are at most n in any second.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from core.errors import TooMany
 from core.notifications.model import OutgoingMessage, Receipt
 from core.notifications.ports import MessageSender
 
-HEADROOM = 0.994
-"""Part of the limit that is used: 0.6 % is 6 ms of a second, what requests may be off their moments together."""
-EARLY_S = 0.001
+HEADROOM = 0.992
+"""Part of the limit that is used: 0.8 % is 8 ms of a second, what requests may be off their moments together."""
+EARLY_S = 0.0005
 """A timer's grain."""
-LATE_S = 0.005
+LATE_S = 0.0065
 STRICT_PER_S = 500
 """Above this a worker's own turns take longer than a permit may be late: such a limit holds on average alone."""
 AHEAD_S = 0.25
