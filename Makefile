@@ -30,8 +30,9 @@ test:  ## every test, also beside a running `make up`
 
 bench:  ## print the benchmarks' figures
 	@cluster/bootstrap.sh dev
-	@for file in tests/benchmarks/[a-z]*.py; do \
-	  name=$$(basename $$file .py); echo "== $$name"; .venv/bin/python -m tests.benchmarks.$$name || exit 1; done
+	@for name in $(BENCHMARKS); do \
+	  echo "== $$name"; .venv/bin/python -m tests.benchmarks.$$name || exit 1; done
+BENCHMARKS ?= marks importing demo_school events http notifications digests
 
 lock:  ## resolve pyproject.toml's dependencies anew into requirements*.txt
 	@cluster/bootstrap.sh dev

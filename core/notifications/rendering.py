@@ -49,9 +49,7 @@ def text_of(channel: Channel, written: str) -> Text:
 class Templates:
     """Renders messages in a sandbox; an unknown name in a template is an error, never an empty place."""
 
-    def __init__(
-        self, folder: Path = _FOLDER, beside: Callable[[Delivery], Mapping[str, Any]] = lambda _: {}
-    ) -> None:
+    def __init__(self, folder: Path = _FOLDER, beside: Callable[[Delivery], Mapping[str, Any]] = lambda _: {}) -> None:
         """Take what a delivery's own values are beside its content, such as its link."""
         self.beside = beside
         self._folder = FileSystemLoader(folder)

@@ -68,7 +68,9 @@ def settings(database_url: str, redis_url: str, mailroom: Mailroom) -> Settings:
     return Settings(
         database=DatabaseSettings(url=SecretStr(database_url)),
         redis=RedisSettings(url=SecretStr(redis_url), key_prefix=f"{uuid.uuid4().hex}:"),
-        sms=SmsSettings(endpoint=mailroom.sms_endpoint, api_key=SecretStr("k")),
+        sms=SmsSettings(
+            endpoint=mailroom.sms_endpoint, api_key=SecretStr("k"), rate_per_s=0, honours_keys=True
+        ),
         notifier=NotifierSettings(
             workers_min=2, workers_max=2, concurrency=8, lease=LEASE, request_timeout=timedelta(seconds=1.5),
             retry_delays=(timedelta(seconds=0.2), timedelta(seconds=0.5), *[timedelta(seconds=1)] * 8),

@@ -187,7 +187,9 @@ async def test_a_slow_provider_does_not_hold_up_another(db: PostgresDatabase) ->
 async def dead_worker_takes(db: PostgresDatabase, clock: FakeClock, *, sending: bool) -> None:
     """Let a worker claim the SMS, perhaps begin to send it, and be heard of no more."""
     async with db.dispatch() as tx:
-        own = await delivery_store.claim_due(tx, room(Channel.SMS, count=10), worker="dead", now=clock.now(), lease=LEASE)
+        own = await delivery_store.claim_due(
+            tx, room(Channel.SMS, count=10), worker="dead", now=clock.now(), lease=LEASE
+        )
         assert own
         if sending:
             await delivery_store.mark_sending(tx, own, worker="dead", now=clock.now(), lease=LEASE, at_least=LEASE)
@@ -222,11 +224,15 @@ async def test_a_verdict_that_comes_too_late_changes_nothing(db: PostgresDatabas
     school = await make_school(db, students=1)
     await fanned_out(db, school, scores_published(school), clock=clock)
     async with db.dispatch() as tx:
-        (stale,) = await delivery_store.claim_due(tx, room(Channel.SMS, count=1), worker="slow", now=clock.now(), lease=LEASE)
+        (stale,) = await delivery_store.claim_due(
+            tx, room(Channel.SMS, count=1), worker="slow", now=clock.now(), lease=LEASE
+        )
         await delivery_store.mark_sending(tx, [stale], worker="slow", now=clock.now(), lease=LEASE, at_least=LEASE)
         clock.advance(LEASE * 2)
         assert await delivery_store.release_expired(tx, now=clock.now()) == (0, 1)
-        (again,) = await delivery_store.claim_due(tx, room(Channel.SMS, count=1), worker="slow", now=clock.now(), lease=LEASE)
+        (again,) = await delivery_store.claim_due(
+            tx, room(Channel.SMS, count=1), worker="slow", now=clock.now(), lease=LEASE
+        )
         await delivery_store.mark_sending(tx, [again], worker="slow", now=clock.now(), lease=LEASE, at_least=LEASE)
         late = Try(stale, "fake", clock.now()).failed(InvalidInput("refused"), RetryPolicy(), clock.now())
         assert await delivery_store.record(tx, [late], worker="slow") == set()
@@ -241,7 +247,9 @@ async def test_a_claim_that_expired_in_the_queue_is_not_sent(db: PostgresDatabas
     school = await make_school(db, students=1)
     await fanned_out(db, school, scores_published(school), clock=clock)
     async with db.dispatch() as tx:
-        own = await delivery_store.claim_due(tx, room(Channel.SMS, count=1), worker="slow", now=clock.now(), lease=LEASE)
+        own = await delivery_store.claim_due(
+            tx, room(Channel.SMS, count=1), worker="slow", now=clock.now(), lease=LEASE
+        )
         clock.advance(LEASE * 2)
         await delivery_store.release_expired(tx, now=clock.now())
         assert (
