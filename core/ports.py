@@ -28,9 +28,6 @@ class Transaction(Protocol):
     async def execute(self, sql: str, *args: object) -> int:
         """Run a statement and return how many rows it touched."""
 
-    async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
-        """Append many rows by COPY and return how many."""
-
 
 class Database(Protocol):
     """Where the records are. Every way in says whose rows it may see; row-level security holds it to that.

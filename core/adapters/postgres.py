@@ -47,12 +47,6 @@ class AsyncpgTransaction:
         last = tag.rsplit(" ", 1)[-1]
         return int(last) if last.isdigit() else 0
 
-    async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
-        """Append many rows by COPY and return how many."""
-        with Measured(f"INSERT INTO {table} "):
-            await self._connection.copy_records_to_table(table, columns=list(columns), records=rows)
-        return len(rows)
-
 
 class PostgresDatabase:
     """Pools of connections, one a role, each opened at first use in the loop that uses it."""
