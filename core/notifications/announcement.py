@@ -26,8 +26,8 @@ class Announcement:
 
     facts: Mapping[str, str]
     """What is the same for every student: the templates' values."""
-    students: Mapping[StudentId, str | None]
-    """Each student with the word that is the student's own (absent, late), or None."""
+    students: Mapping[StudentId, Mapping[str, str]]
+    """Each student with the facts that are the student's own: absent or late, or what is still owed."""
     entry: Entry | None = None
     """What it adds to a message that waits; None where each event is a message of its own."""
 
@@ -48,21 +48,24 @@ def announcement_of(payload: AnyPayload) -> Announcement:
 def _results(event: ScoresPublished) -> Announcement:
     facts = {"subject": event.subject_name, "class_arm": event.class_arm_name, "term": event.term_name}
     entry = Entry(str(event.sheet_id), {**facts, "revision": event.revision})
-    return Announcement(facts, dict.fromkeys(event.student_ids), entry)
+    return Announcement(facts, {student: {} for student in event.student_ids}, entry)
 
 
 def _attendance(event: AttendanceMarked) -> Announcement:
-    students: dict[StudentId, str | None] = dict.fromkeys(event.late_student_ids, "late")
-    students.update(dict.fromkeys(event.absent_student_ids, "absent"))
+    students = {student: {"status": "late"} for student in event.late_student_ids}
+    students.update({student: {"status": "absent"} for student in event.absent_student_ids})
     return Announcement({"class_arm": event.class_arm_name, "date": _day(event.date)}, students)
 
 
 def _fee(event: FeeReminder) -> Announcement:
-    amount = as_text(Kobo(event.amount_kobo))
-    if event.currency != "NGN":
-        amount = amount.replace("NGN", event.currency, 1)
-    facts = {"fee": event.fee_type, "amount": amount, "due_date": _day(event.due_date)}
-    return Announcement(facts, dict.fromkeys(event.student_ids))
+    facts = {"fee": event.fee_type, "amount": _amount(event.amount_kobo, event), "due_date": _day(event.due_date)}
+    owed = {student: {"amount": _amount(kobo, event)} for student, kobo in event.balances_kobo.items()}
+    return Announcement(facts, {student: owed.get(student, {}) for student in event.student_ids})
+
+
+def _amount(kobo: int, event: FeeReminder) -> str:
+    amount = as_text(Kobo(kobo))
+    return amount if event.currency == "NGN" else amount.replace("NGN", event.currency, 1)
 
 
 def _day(day: date) -> str:

@@ -19,7 +19,7 @@ ORDER BY u.id  -- the same for every event, so that none waits for another in a 
 ON CONFLICT (school_id, recipient_id, event_type, topic) DO UPDATE SET topic = excluded.topic WHERE false  -- locks
 """
 
-# $1 school, $2 event, $3 students, $4 their own words, $5 facts, $6 event type, $7 channels with a provider,
+# $1 school, $2 event, $3 students, $4 their own facts, $5 facts, $6 event type, $7 channels with a provider,
 # $8 traceparent, $9 the event's time, $10 now, $11 the school's rules for SMS, $12 what one is expected to cost by
 # language, $13 what all of them may cost together or null, $14 whether that holds also where no email is usable,
 # $15 whether it waits for others, $16 the topic it may join, $17 and $18 key and facts of what it adds, $19 when it
@@ -37,9 +37,9 @@ _FAN_OUT = """
 WITH audience AS (
     SELECT u.id AS recipient_id, u.active, g.id AS guardian_id, g.language, g.phone, g.email, g.channel_order,
            s.id AS student_id,
-           $5::jsonb || jsonb_build_object('school', school.name, 'student', s.given_names) || jsonb_strip_nulls(
-               jsonb_build_object('status', told.status, 'templates', $22::jsonb -> g.language)) AS content
-    FROM unnest($3::uuid[], $4::text[]) AS told (student_id, status)
+           $5::jsonb || told.own || jsonb_build_object('school', school.name, 'student', s.given_names)
+               || jsonb_strip_nulls(jsonb_build_object('templates', $22::jsonb -> g.language)) AS content
+    FROM unnest($3::uuid[], $4::jsonb[]) AS told (student_id, own)
     JOIN schools school ON school.id = $1
     JOIN students s ON s.school_id = $1 AND s.id = told.student_id
     JOIN guardianships k ON k.school_id = $1 AND k.student_id = s.id AND k.receives_messages
@@ -190,7 +190,7 @@ async def fan_out(
         event.school_id,
         event.id,
         students,
-        list(announcement.students.values()),
+        [dict(own) for own in announcement.students.values()],
         dict(announcement.facts),
         event.type,
         sorted(plan.channels),

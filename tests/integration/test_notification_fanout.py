@@ -188,6 +188,16 @@ async def test_each_student_has_the_right_word(db: PostgresDatabase) -> None:
     assert "status" not in said[third]
 
 
+async def test_each_family_is_told_what_it_owes(db: PostgresDatabase) -> None:
+    """Who has paid a part is told the rest; whose balance is not known, the fee."""
+    school = await make_school(db, students=2)
+    first, second = school.students
+    reminder = fee_reminder(school, (first, second)).model_copy(update={"balances_kobo": {first: 1_250_050}})
+    await fanned_out(db, school, reminder)
+    said = {row["student_id"]: row["content"] for row in await deliveries(db, school) if row["channel"] == "sms"}
+    assert (said[first]["amount"], said[second]["amount"]) == ("NGN 12,500.50", "NGN 45,000.00")
+
+
 async def test_an_event_again_makes_nothing_new(db: PostgresDatabase) -> None:
     """An event that is delivered again, also at the same moment, makes no second message (P2-10, C-03)."""
     school = await make_school(db, students=3)

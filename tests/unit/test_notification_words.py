@@ -114,7 +114,7 @@ def test_absent_outweighs_late() -> None:
         late_student_ids=(student, other),
     )
     told = announcement_of(event)
-    assert told.students == {student: "absent", other: "late"}
+    assert told.students == {student: {"status": "absent"}, other: {"status": "late"}}
     assert told.facts["date"] == "06/12/2027"
 
 
