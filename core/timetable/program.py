@@ -1,0 +1,214 @@
+"""The problem in the few primitives that every solver knows.
+
+``lowering.py`` writes it from a ``Problem``; a new rule is written in these and needs no change in any solver. The
+things to place are blocks: one lesson each, or several that are tied to one start. Blocks, rooms and tracks are
+indices. Each piece carries the index of the rule it came from (``source``; below 0 for what always holds), so that an
+explanation can name the rule.
+
+A piece is hard or soft. The cost of an assignment is the pair (hard, soft), each the sum of ``weight * f(deviation)``;
+a feasible assignment places every block, gives every need a room, and costs 0 hard.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from core.timetable.rules.base import CostFunction
+
+CLASH, UNAVAILABLE, LOCKED, OVER_END = -1, -2, -3, -4
+"""Sources that are no rule of the school's list."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomOption:
+    """A room that a need of a block may be given, at a soft cost."""
+
+    room: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One thing to place."""
+
+    lessons: tuple[int, ...]
+    """The problem's lessons that start here together."""
+    duration: int
+    """Of the longest; lessons that are tied have one duration."""
+    starts: tuple[int, ...]
+    """The starts that nothing hard forbids to this block alone, ascending. Empty where there is none: infeasible."""
+    start_cost: Mapping[int, int]
+    """The soft cost of a start, where it is not 0."""
+    needs: tuple[tuple[RoomOption, ...], ...]
+    """The rooms to choose from for each need: those of its lessons one after the other. Cheapest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """That a source forbids starts to a block; ``Block.starts`` is what all cuts leave."""
+
+    source: int
+    block: int
+    starts: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusive:
+    """Blocks no two of which may overlap in time: those of one teacher, or of groups that share students."""
+
+    source: int
+    blocks: tuple[int, ...]
+    subject: tuple[str, str]
+    """Whose: ``("teacher", id)`` or ``("group", id)``."""
+
+
+class Measure(IntEnum):
+    """What a term measures of a track in one window of slots."""
+
+    BUSY = 0
+    """Slots in which a block of the track is on."""
+    STARTS = 1
+    """Blocks of the track that start there."""
+    GAPS = 2
+    """Idle slots between the first and the last busy one."""
+    LATE = 3
+    """Idle slots before the last busy one: gaps, and what is idle before the first."""
+    EXCESS_RUN = 4
+    """Slots by which runs of neighbouring busy slots are longer than ``run``, summed over runs."""
+    ACTIVE = 5
+    """1 where any slot is busy."""
+
+
+class Combine(IntEnum):
+    """How the windows' values become one term's cost; ``dev`` is the distance to ``[low, high]``."""
+
+    EACH = 0
+    """sum over windows of f(dev(value))."""
+    SUM_DEVIATION = 1
+    """f(sum over windows of dev(value))."""
+    SUM_VALUE = 2
+    """f(dev(sum over windows of value))."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A bound on what a track does in its windows."""
+
+    source: int
+    track: int
+    measure: Measure
+    windows: tuple[tuple[int, ...], ...]
+    """Slots of each window, ascending; neighbours in a window are neighbours in time."""
+    low: int = 0
+    high: int
+    or_zero: bool = False
+    """A value of 0 is no deviation, whatever ``low`` says."""
+    run: int = 0
+    """Only for EXCESS_RUN: how long a run may be."""
+    combine: Combine = Combine.EACH
+    function: CostFunction = CostFunction.LINEAR
+    hard: bool
+    weight: int
+
+
+class Relation(IntEnum):
+    """What a pair of blocks must be to each other; the deviation is 1 where it isn't, unless said."""
+
+    SAME_START = 0
+    """Deviation: 1 where their starts differ."""
+    NO_OVERLAP = 1
+    """Deviation: slots in which both are on."""
+    BEFORE = 2
+    """The first ends before the second starts, with at least ``amount`` slots between, anywhere in the cycle."""
+    DAYS_APART = 3
+    """Their days differ by at least ``amount``; deviation: days that are missing."""
+    NOT_NEXT = 4
+    """The second does not start right where the first ends, on the same day. A break between makes no difference."""
+    SAME_DAY = 5
+    DIFFERENT_DAY = 6
+    NEXT = 7
+    """The second starts right where the first ends, on the same day."""
+    OFFSET = 8
+    """The second starts exactly ``amount`` slots after the first, as the same lesson in weeks A and B."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A bound on two blocks."""
+
+    source: int
+    first: int
+    second: int
+    relation: Relation
+    amount: int = 0
+    hard: bool
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stability:
+    """That blocks use few rooms; deviation: distinct rooms of these needs above ``most``."""
+
+    source: int
+    needs: tuple[tuple[int, int], ...]
+    """(block, index of its need)."""
+    most: int
+    function: CostFunction
+    hard: bool
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Travel:
+    """That who is in two buildings in a day has time between.
+
+    Deviation: slots missing between the end of one block and the start of the next of the track on the same day, where
+    their first needs' rooms lie in different buildings. A block without a need is in its own building, see ``home``.
+    """
+
+    source: int
+    track: int
+    slots_between: Mapping[tuple[int, int], int]
+    """By (building, building); what is not there is 0."""
+    home: int
+    """The building of blocks without a need; -1 where that doesn't count."""
+    hard: bool
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A lowered problem."""
+
+    day_of: tuple[int, ...]
+    """The day of each slot."""
+    blocks: tuple[Block, ...]
+    rooms: tuple[frozenset[int], ...]
+    """The slots in which each room can't be used."""
+    building_of: tuple[int, ...]
+    """Each room's building, -1 for none."""
+    exclusives: tuple[Exclusive, ...]
+    """Hard. A set that lies within another is left out."""
+    tracks: tuple[tuple[int, ...], ...]
+    """Sets of blocks whose doings the terms measure."""
+    terms: tuple[Term, ...]
+    pairs: tuple[Pair, ...]
+    stabilities: tuple[Stability, ...]
+    travels: tuple[Travel, ...]
+    cuts: tuple[Cut, ...]
+    """Where ``Block.starts`` came from."""
+
+    @property
+    def slots(self) -> int:
+        """How many slots the cycle has."""
+        return len(self.day_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Where a solver put the blocks."""
+
+    starts: tuple[int, ...]
+    """A start a block; -1 where it is not placed."""
+    rooms: tuple[tuple[int, ...], ...]
+    """A room a need of each block; -1 where it has none."""

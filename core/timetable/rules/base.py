@@ -1,0 +1,82 @@
+"""What every rule is: its parameters, its check with a sentence for a person, and its form for the solvers.
+
+A rule is one module beside this one. ``check`` looks at a finished or partial timetable and serves the independent
+checker; ``lower`` writes the same rule in the few primitives that all solvers know (``program.py``). A solver never
+calls ``check``, the checker never sees what ``lower`` made, and tests hold the two to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+if TYPE_CHECKING:
+    from core.timetable.lowering import Lowering
+    from core.timetable.model import Problem
+    from core.timetable.view import View
+
+
+class CostFunction(StrEnum):
+    """How a deviation becomes a cost (XHSTT's names)."""
+
+    LINEAR = "linear"
+    QUADRATIC = "quadratic"
+    STEP = "step"
+
+    def of(self, deviation: int) -> int:
+        """Return the cost of a deviation of 0 or more, before the weight."""
+        match self:
+            case CostFunction.LINEAR:
+                return deviation
+            case CostFunction.QUADRATIC:
+                return deviation * deviation
+            case CostFunction.STEP:
+                return min(deviation, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One way in which a timetable breaks a rule."""
+
+    rule: str
+    """The rule's ``kind``, or that of a clash, an absence, a lock."""
+    hard: bool
+    cost: int
+    """What it adds to the hard or the soft score: weight times the cost of the deviation."""
+    lessons: tuple[str, ...] = ()
+    teachers: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
+    slots: tuple[int, ...] = ()
+    sentence: str
+    """Who, when and what is wrong, for a person."""
+
+
+class Rule(BaseModel):
+    """A wish or a law of the school."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    kind: str
+    """The rule's name in JSON and in violations; each rule gives its own as a ``Literal`` with that default."""
+
+    hard: bool = True
+    weight: int = Field(default=1, ge=1, le=1_000_000)
+    cost: CostFunction = CostFunction.LINEAR
+
+    def check(self, view: View) -> Iterator[Violation]:
+        """Yield each violation in a timetable; lessons that are not placed yet break nothing."""
+        raise NotImplementedError
+
+    def lower(self, lowering: Lowering) -> None:
+        """Write the rule in the solvers' primitives."""
+        raise NotImplementedError
+
+    def links(self, problem: Problem) -> Iterable[tuple[str, ...]]:
+        """Return lessons that this rule, where it is hard, ties to one start: solvers then place them as one."""
+        return ()
