@@ -31,6 +31,8 @@ NotificationId = NewType("NotificationId", UUID)
 PushDeviceId = NewType("PushDeviceId", UUID)
 WebhookEndpointId = NewType("WebhookEndpointId", UUID)
 WebhookMessageId = NewType("WebhookMessageId", UUID)
+ReportSnapshotId = NewType("ReportSnapshotId", UUID)
+BankedCommentId = NewType("BankedCommentId", UUID)
 JobId = NewType("JobId", UUID)
 
 

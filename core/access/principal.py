@@ -45,21 +45,31 @@ class Scope(StrEnum):
     """One's own bell and preferences."""
     NOTIFICATIONS_MANAGE = "notifications:manage"
     """Every message of the school: trail, dead letters."""
+    REPORTS_READ = "reports:read"
+    """What report cards hold beside marks, and what they still lack."""
+    REPORTS_WRITE = "reports:write"
+    """Remarks and ratings of one's own subjects and class."""
+    REPORTS_MANAGE = "reports:manage"
+    """Finalising, printing and releasing cards, and how they look."""
     JOBS_READ = "jobs:read"
     SCHOOLS_MANAGE = "schools:manage"
     OPS_READ = "ops:read"
 
 
 _EVERYONE = frozenset({Scope.NOTIFICATIONS_READ})
-_TEACHER = _EVERYONE | {Scope.RECORDS_READ, Scope.MARKS_READ, Scope.MARKS_WRITE, Scope.ATTENDANCE_READ, Scope.JOBS_READ}
+_TEACHER = (
+    _EVERYONE
+    | {Scope.RECORDS_READ, Scope.MARKS_READ, Scope.MARKS_WRITE, Scope.ATTENDANCE_READ, Scope.JOBS_READ}
+    | {Scope.REPORTS_READ, Scope.REPORTS_WRITE}
+)
 _LEADER = _TEACHER | {Scope.ATTENDANCE_WRITE, Scope.MARKS_APPROVE, Scope.NOTIFICATIONS_MANAGE}
 
 ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.PLATFORM_ADMIN: _EVERYONE | {Scope.SCHOOLS_MANAGE, Scope.OPS_READ},
     Role.SCHOOL_ADMIN: _LEADER
     | {Scope.RECORDS_WRITE, Scope.IMPORTS_WRITE, Scope.POLICIES_WRITE, Scope.USERS_MANAGE}
-    | {Scope.FEES_READ, Scope.FEES_WRITE, Scope.MARKS_PUBLISH},
-    Role.PRINCIPAL: _LEADER | {Scope.MARKS_PUBLISH, Scope.FEES_READ, Scope.POLICIES_WRITE},
+    | {Scope.FEES_READ, Scope.FEES_WRITE, Scope.MARKS_PUBLISH, Scope.REPORTS_MANAGE},
+    Role.PRINCIPAL: _LEADER | {Scope.MARKS_PUBLISH, Scope.FEES_READ, Scope.POLICIES_WRITE, Scope.REPORTS_MANAGE},
     Role.HEAD_OF_DEPARTMENT: _TEACHER | {Scope.MARKS_APPROVE},
     Role.CLASS_TEACHER: _TEACHER | {Scope.ATTENDANCE_WRITE},
     Role.SUBJECT_TEACHER: _TEACHER,

@@ -69,6 +69,8 @@ class PolicyKind(StrEnum):
     NOTIFICATION = "notification"
     MESSAGE_TEMPLATES = "message_templates"
     MESSAGE_RETENTION = "message_retention"
+    REPORT = "report"
+    REPORT_RELEASE = "report_release"
 
 
 STAFF_ROLES = frozenset(

@@ -6,25 +6,19 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
 
 from core.access.principal import ROLE_SCOPES, Role, Scope
 from core.errors import Fault, InvalidInput
 from core.events.types import PAYLOADS, AttendanceMarked
 from core.school.model import Channel, Language, PolicyKind
+from core.school.policy_base import PolicyBase as _Body
+from core.school.policy_base import refuse_repeats as _refuse_repeats
+from core.school.report_policies import ReportPolicy, ReportReleasePolicy
 from core.school.wording import LONGEST, faults_of
 
 APPROVERS = frozenset(role for role, scopes in ROLE_SCOPES.items() if Scope.MARKS_APPROVE in scopes)
 """Roles that may stand in an approval chain."""
-
-
-class _Body(BaseModel):
-    """Base of every policy body; an unknown field is refused."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", str_strip_whitespace=True
-    )
 
 
 class Component(_Body):
@@ -274,6 +268,8 @@ PolicyBody = (
     | NotificationPolicy
     | MessageTemplatesPolicy
     | MessageRetentionPolicy
+    | ReportPolicy
+    | ReportReleasePolicy
 )
 
 _BODIES: Mapping[PolicyKind, type[PolicyBody]] = {
@@ -287,6 +283,8 @@ _BODIES: Mapping[PolicyKind, type[PolicyBody]] = {
     PolicyKind.NOTIFICATION: NotificationPolicy,
     PolicyKind.MESSAGE_TEMPLATES: MessageTemplatesPolicy,
     PolicyKind.MESSAGE_RETENTION: MessageRetentionPolicy,
+    PolicyKind.REPORT: ReportPolicy,
+    PolicyKind.REPORT_RELEASE: ReportReleasePolicy,
 }
 
 
@@ -302,12 +300,6 @@ def parse_policy(kind: PolicyKind, body: Mapping[str, Any]) -> PolicyBody:
 def as_body(policy: PolicyBody) -> dict[str, Any]:
     """Return the body as it is stored and sent."""
     return policy.model_dump(mode="json", by_alias=True)
-
-
-def _refuse_repeats(what: str, values: list[str]) -> None:
-    repeated = sorted({value for value in values if values.count(value) > 1})
-    if repeated:
-        raise ValueError(f"each {what} may stand once; repeated: {', '.join(repeated)}")
 
 
 def _faults(error: ValidationError) -> list[Fault]:
