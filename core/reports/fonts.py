@@ -1,0 +1,98 @@
+"""The typefaces of cards, cut once to the letters schools need, so that nothing need be installed on the machine.
+
+Noto Sans and Noto Serif (SIL Open Font License) come through packages, as variable fonts of 2 MB each. A document
+carries two weights of one of them; cut down, printing takes a fraction of the processor time of the whole.
+"""
+
+import base64
+import hashlib
+import io
+import os
+import tempfile
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
+from fontTools.varLib.instancer import instantiateVariableFont
+
+Face = Literal["sans", "serif"]
+
+_PACKAGES: dict[Face, tuple[str, str]] = {
+    "sans": ("fontpkg_noto_sans", "files/NotoSans[wdth,wght].ttf"),
+    "serif": ("fontpkg_noto_serif", "files/NotoSerif[wdth,wght].ttf"),
+}
+_WEIGHTS = {"normal": 400, "bold": 700}
+_FEATURES = ("ccmp", "locl", "mark", "mkmk", "kern", "tnum", "lnum")
+"""``mark`` and ``mkmk`` set tone marks over dotted letters; ``tnum`` keeps columns of figures straight."""
+LETTERS = (
+    *range(0x20, 0x7F),
+    *range(0xA0, 0x250),  # Latin-1, Latin Extended A and B: ƙ, ƴ, ǹ
+    *(0x253, 0x257, 0x2BC, 0x2BE, 0x2BF),  # ɓ, ɗ and the apostrophes of Hausa and Arabic names
+    *range(0x300, 0x332),  # combining marks, among them tones, dots below and the line below
+    *range(0x1E00, 0x1F00),  # Latin Extended Additional: ẹ, ị, ọ, ụ, ṣ, ṅ
+    *range(0x2010, 0x2028),  # dashes, quotation marks, dots
+    *(0x2032, 0x2033, 0x20A6, 0x2116, 0x2212),  # primes, naira, number, minus
+)
+"""What can stand in a name, a remark or a figure of a school in West Africa; 'any other letter prints as a box."""
+
+
+class Fonts:
+    """Typefaces as style sheets, made once a process, and once a machine where a folder is given."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Keep cut fonts in a folder, which any number of processes may share."""
+        self._folder = folder
+        self.css = cache(self._css)
+
+    def _css(self, face: Face) -> str:
+        """Return the rules that give a document the face by the name ``Card``."""
+        return "".join(
+            f"@font-face{{font-family:Card;font-weight:{weight};src:url(data:font/ttf;base64,"
+            f"{base64.b64encode(self._cut(face, weight)).decode()})}}"
+            for weight in _WEIGHTS.values()
+        )
+
+    def _cut(self, face: Face, weight: int) -> bytes:
+        if self._folder is None:
+            return cut(face, weight)
+        place = self._folder / f"{face}-{weight}-{_edition(face)}.ttf"
+        if not place.exists():
+            _write_whole(place, cut(face, weight))
+        return place.read_bytes()
+
+
+def whole(face: Face) -> bytes:
+    """Return a face as its package holds it, with all letters and weights."""
+    package, name = _PACKAGES[face]
+    return files(package).joinpath(name).read_bytes()
+
+
+def cut(face: Face, weight: int) -> bytes:
+    """Return one weight of a face with ``LETTERS`` alone, as TrueType."""
+    font = TTFont(io.BytesIO(whole(face)), recalcTimestamp=False)
+    options = Options(layout_features=list(_FEATURES), hinting=False, notdef_outline=True, drop_tables=["DSIG", "MVAR"])
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=LETTERS)
+    subsetter.subset(font)
+    still = instantiateVariableFont(font, {"wght": weight, "wdth": 100}, inplace=True)
+    target = io.BytesIO()
+    still.save(target)
+    return target.getvalue()
+
+
+def _edition(face: Face) -> str:
+    """Return what tells a cut font from one that another release would make."""
+    made_of = (version(_PACKAGES[face][0]), version("fonttools"), _FEATURES, LETTERS)
+    return hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
+
+
+def _write_whole(place: Path, content: bytes) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=place.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    Path(draft).replace(place)

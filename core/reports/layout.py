@@ -1,0 +1,166 @@
+"""From a card's data to the HTML of its pages. The document refers to nothing outside itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import segno
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from core.reports import wording
+from core.reports.card import Card, CardStyle
+from core.reports.charts import Point, labels_of, trend
+from core.reports.fonts import Fonts
+from core.reports.images import load_all
+from core.reports.ports import ImageSource
+from core.reports.splitting import destination
+
+_FOLDER = Path(__file__).parent / "templates"
+_POLICY = (
+    "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
+"""Content security policy of every document: what is not in it can't be loaded, and no script runs."""
+_QR_LEVEL = "m"
+"""Up to 15 % of the code may be smudged."""
+_HASH_LETTERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """A school's look as the templates take it."""
+
+    style: CardStyle
+    fonts: Markup
+    ink: str
+    """The colour of text on the primary colour: white, or near black where that is light."""
+
+
+async def render_cards(
+    cards: Sequence[Card],
+    style: CardStyle,
+    images: ImageSource,
+    *,
+    verify_url: str,
+    fonts: Fonts | None = None,
+) -> str:
+    """Return one HTML document of cards, each on pages of its own under a named destination.
+
+    Args:
+        cards: 1 to ``CARDS_A_DOCUMENT`` cards of one school, or one that has no serial yet: a draft.
+        style: how the school's cards look.
+        images: where logo, photographs and signatures are.
+        verify_url: the address of the page that answers for serials, which the serial is put behind; empty: no code.
+        fonts: where cut typefaces are kept; without, they are cut once in this process.
+    """
+    keys = [style.logo_key, *(key for card in cards for key in _picture_keys(card, style))]
+    pictures = await load_all(images, keys)
+    return _environment().get_template("report-card.html").render(
+        cards=cards,
+        style=style,
+        theme=theme_of(style, fonts),
+        pictures={key: Markup(uri) for key, uri in pictures.items()},  # noqa: S704 - base64 that was encoded here
+        shared=_shared(cards, style),
+        verify_url=verify_url.rstrip("/"),
+    )
+
+
+def theme_of(style: CardStyle, fonts: Fonts | None = None) -> Theme:
+    """Return a school's look with its typeface."""
+    css = (fonts or _fonts()).css(style.font)
+    return Theme(style, Markup(css), _ink_on(style.primary))  # noqa: S704 - made here of base64 and constants
+
+
+@cache
+def _fonts() -> Fonts:
+    return Fonts()
+
+
+@cache
+def _environment() -> Environment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=wording.printed,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"csp": _POLICY, "qr": qr_code, "trend": _trend_of, "destination": destination}
+    environment.globals |= {"mark": wording.mark, "total": wording.total, "meanings": wording.meanings}
+    environment.globals |= {name: getattr(wording, name) for name in ("maxima_of", "earlier_terms", "term_score")}
+    environment.globals |= {"density": _density, "foot": _foot, "name_of": wording.name_of, "failing": _is_failing}
+    environment.filters |= {
+        "cut": wording.clean,
+        "figure": wording.figure,
+        "tenth": wording.tenth,
+        "ordinal": wording.ordinal,
+        "long_date": wording.long_date,
+        "short_date": wording.short_date,
+        "initials": wording.initials,
+        "css_text": _css_text,
+    }
+    return environment
+
+
+def qr_code(address: str) -> Markup:
+    """Return a QR code as SVG, its modules one path."""
+    code = segno.make(address, error=_QR_LEVEL, micro=False, boost_error=False)
+    rows = [
+        f"M{x} {y}h1v1h-1z" for y, row in enumerate(code.matrix_iter(border=0)) for x, module in enumerate(row) if module
+    ]
+    side = code.symbol_size(border=0)[0]
+    return Markup(
+        '<svg class="qr" viewBox="0 0 {side} {side}" shape-rendering="crispEdges" role="img" '
+        'aria-label="Code of the page that checks this card"><path d="{path}"/></svg>'
+    ).format(side=side, path="".join(rows))
+
+
+def _picture_keys(card: Card, style: CardStyle) -> list[str | None]:
+    photo = card.student.avatar_url if style.show_photo else None
+    return [photo, card.school.logo, *(line.image_key for line in card.signatures)]
+
+
+def _shared(cards: Sequence[Card], style: CardStyle) -> list[str]:
+    """Return the keys of pictures that stand once in the style sheet, because many cards show them."""
+    keys = [style.logo_key, *(card.school.logo for card in cards)]
+    return [key for key in dict.fromkeys(keys) if key]
+
+
+def _density(card: Card) -> str:
+    """Return how tightly a card is set, so that as many subjects as schools teach fit on a page."""
+    count = len(card.subjects)
+    return "roomy" if count <= 9 else "normal" if count <= 13 else "tight"
+
+
+def _trend_of(card: Card) -> Markup:
+    return trend([Point(each.average, *labels_of(each.term)) for each in card.trend])
+
+
+def _is_failing(card: Card, line_score: object) -> bool:
+    return card.policy is not None and line_score is not None and bool(line_score < card.policy.pass_mark)  # type: ignore[operator]
+
+
+def _foot(card: Card) -> tuple[str, str]:
+    """Return what stands below every page of a card: whose it is, and what it was made by."""
+    if not card.serial:
+        return f"{wording.name_of(card)[:60]} · Draft, not finalised ·", ""
+    policy = f"{wording.clean(card.policy.name, 40)}, version {card.policy.version} · " if card.policy else ""
+    day = f" · {wording.short_date(card.finalised_on)}" if card.finalised_on else ""
+    left = f"Serial {card.serial} · {wording.name_of(card)[:60]}"
+    return left, f"{policy}data {card.snapshot_hash[:_HASH_LETTERS]}{day} · page "
+
+
+def _css_text(text: str) -> Markup:
+    return Markup(wording.css_text(text))  # noqa: S704 - every character that could end the string is escaped
+
+
+def _ink_on(colour: str) -> str:
+    """Return white, or near black where a colour is too light for it (relative luminance of WCAG 2.2, contrast 4.5)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#ffffff" if 1.05 / (luminance + 0.05) >= 4.5 else "#1b1b1b"
