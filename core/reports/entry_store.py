@@ -1,4 +1,4 @@
-"""The SQL of what is entered for cards beside marks: ratings, remarks, the bank of remarks; and attendance as counted."""
+"""The SQL of what is entered for cards beside marks: ratings, remarks and their bank; and attendance as counted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -162,6 +162,7 @@ async def write_remarks(
     tx: Transaction,
     school_id: SchoolId,
     term_id: TermId,
+    *,
     about: tuple[RemarkKind, SubjectId | None],
     remarks: Sequence[tuple[StudentId, str, int | None]],
     at: datetime,
@@ -222,7 +223,13 @@ async def add_banked(
 
 
 async def change_banked(
-    tx: Transaction, comment_id: BankedCommentId, kind: RemarkKind, scores: tuple[int, int], text: str, at: datetime
+    tx: Transaction,
+    comment_id: BankedCommentId,
+    *,
+    kind: RemarkKind,
+    scores: tuple[int, int],
+    text: str,
+    at: datetime,
 ) -> BankedComment:
     """Replace a remark of the bank that is there."""
     row = await tx.fetchrow(

@@ -1,4 +1,4 @@
-"""The SQL that reads what a class's cards are worked out from: a fixed number of statements for any number of students."""
+"""The SQL that reads what cards are worked out from: a fixed number of statements for any number of students."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ WHERE t.id = $1
 """
 
 # The newest policy of a kind that holds for a stage: its own, else the one for all.
-_IN_FORCE = """LEFT JOIN LATERAL (
+IN_FORCE = """LEFT JOIN LATERAL (
     SELECT p.id, p.body, p.name, p.version FROM policies p
     WHERE p.school_id = {of}.school_id AND p.kind = '{kind}' AND p.stage IN ({of}.stage, '')
     ORDER BY p.stage DESC, p.version DESC LIMIT 1
@@ -55,7 +55,7 @@ SELECT arm.id, level.name || ' ' || arm.name AS name, level.stage, level.name AS
 FROM class_arms arm
 JOIN levels level ON (level.school_id, level.id) = (arm.school_id, arm.level_id)
 LEFT JOIN staff teacher ON (teacher.school_id, teacher.id) = (arm.school_id, arm.class_teacher_id)
-{_IN_FORCE.format(of="level", kind="report", name="rules")}
+{IN_FORCE.format(of="level", kind="report", name="rules")}
 WHERE arm.id = ANY ($1::uuid[])
 ORDER BY level.rank, arm.name
 """
@@ -87,8 +87,8 @@ LEFT JOIN mark_sheets m ON (m.school_id, m.term_id, m.class_arm_id, m.subject_id
                          = (t.school_id, t.id, load.class_arm_id, load.subject_id)
 LEFT JOIN policies assessment ON (assessment.school_id, assessment.id) = (m.school_id, m.assessment_policy_id)
 LEFT JOIN policies grading ON (grading.school_id, grading.id) = (m.school_id, m.grading_policy_id)
-{_IN_FORCE.format(of="level", kind="assessment", name="assessing")}
-{_IN_FORCE.format(of="level", kind="grading", name="rating")}
+{IN_FORCE.format(of="level", kind="assessment", name="assessing")}
+{IN_FORCE.format(of="level", kind="grading", name="rating")}
 WHERE t.id = $1 AND load.class_arm_id = ANY ($2::uuid[])
 ORDER BY subject.name
 """
