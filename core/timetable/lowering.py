@@ -1,10 +1,11 @@
 """Writes a problem in the solvers' primitives."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from core.timetable.model import Lesson, Problem, Timetable
+from core.timetable.cliques import clashing_sets
+from core.timetable.model import Lesson, Placement, Problem, Timetable
 from core.timetable.program import (
     CLASH,
     LOCKED,
@@ -14,19 +15,24 @@ from core.timetable.program import (
     Block,
     Cut,
     Exclusive,
+    Measure,
     Pair,
     Program,
     Relation,
+    RoomCut,
     RoomOption,
     Stability,
     Term,
     Travel,
 )
-from core.timetable.model import Placement
+from core.timetable.rules.base import Rule
+from core.timetable.rules.selecting import People
+
+ALWAYS_TRUE_OF_ONE_BLOCK = frozenset({Relation.SAME_START, Relation.NOT_NEXT, Relation.SAME_DAY})
 
 
 def lower(problem: Problem) -> Program:
-    """Return the problem as the solvers take it."""
+    """Return a problem that ``check_problem`` finds nothing wrong with as the solvers take it."""
     lowering = Lowering(problem)
     lowering.add_what_always_holds()
     for source, rule in enumerate(problem.rules):
@@ -36,35 +42,30 @@ def lower(problem: Problem) -> Program:
 
 
 class Lowering:
-    """A program in the making. Rules call it with the problem's own ids."""
+    """A program in the making. Rules call it with the problem's own lessons and ids."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.calendar = problem.calendar
         self.source = 0
-        self._lessons_of_block = list(_tied(problem))
-        self._block_of = {
-            problem.lessons[i].id: block for block, tied in enumerate(self._lessons_of_block) for i in tied
-        }
+        self._block_of = {problem.lessons[i].id: block for block, tied in enumerate(problem.tied) for i in tied}
         self._room_index = {room.id: i for i, room in enumerate(problem.rooms)}
         self._buildings = _numbered(room.building for room in problem.rooms if room.building is not None)
-        self._cuts: list[Cut] = []
-        self._start_cost: list[dict[int, int]] = [defaultdict(int) for _ in self._lessons_of_block]
+        self._cuts: dict[tuple[int, int], set[int]] = defaultdict(set)
+        self._start_cost: list[dict[int, int]] = [defaultdict(int) for _ in problem.tied]
+        self._room_cuts: dict[tuple[int, str, int], set[str]] = defaultdict(set)
+        self._rooms_forbidden: set[tuple[str, int, str]] = set()
         self._room_cost: dict[tuple[str, int, str], int] = defaultdict(int)
-        self._room_cut: set[tuple[str, int, str]] = set()
-        self._exclusives: list[Exclusive] = []
+        self._exclusives: dict[tuple[int, ...], Exclusive] = {}
         self._tracks: dict[tuple[int, ...], int] = {}
         self._terms: list[Term] = []
         self._pairs: list[Pair] = []
         self._stabilities: list[Stability] = []
         self._travels: list[Travel] = []
 
-    def lessons_of(self, kind: str, id: str) -> list[Lesson]:
-        """Return the lessons of a teacher, or those that students of a group attend."""
-        if kind == "teacher":
-            return [lesson for lesson in self.problem.lessons if id in lesson.teachers]
-        attended = attended_groups(self.problem, id)
-        return [lesson for lesson in self.problem.lessons if not attended.isdisjoint(lesson.groups)]
+    def people(self, chosen: People) -> Iterator[tuple[Lesson, ...]]:
+        """Yield the lessons of each chosen teacher and group that has any."""
+        return (lessons for who in chosen.of(self.problem) if (lessons := self.problem.lessons_of[who]))
 
     def block(self, lesson: str) -> int:
         """Return the block that a lesson is in."""
@@ -78,55 +79,112 @@ class Lowering:
     def forbid(self, lesson: str, starts: Collection[int], source: int | None = None) -> None:
         """Forbid starts to a lesson."""
         if starts:
-            source = self.source if source is None else source
-            self._cuts.append(Cut(source, self._block_of[lesson], frozenset(starts)))
+            self._cuts[self.source if source is None else source, self._block_of[lesson]].update(starts)
 
     def add_start_cost(self, lesson: str, start: int, cost: int) -> None:
         """Add a soft cost to a start of a lesson."""
         self._start_cost[self._block_of[lesson]][start] += cost
 
-    def forbid_room(self, lesson: str, need: int, room: str) -> None:
+    def price_starts(self, rule: Rule, lessons: Iterable[Lesson], deviation: Callable[[range], int]) -> None:
+        """Forbid, or give its price to, each start from which a lesson's slots deviate."""
+        astray: dict[int, dict[int, int]] = {}
+        for lesson in lessons:
+            if lesson.duration not in astray:
+                astray[lesson.duration] = dict(self._deviations(lesson.duration, deviation))
+            if rule.hard:
+                self.forbid(lesson.id, astray[lesson.duration].keys())
+                continue
+            for start, by in astray[lesson.duration].items():
+                self.add_start_cost(lesson.id, start, rule.price(by))
+
+    def _deviations(self, duration: int, deviation: Callable[[range], int]) -> Iterator[tuple[int, int]]:
+        for start in range(self.calendar.slots):
+            span = self.calendar.span(start, duration)
+            if span is not None and (by := deviation(span)):
+                yield start, by
+
+    def forbid_room(self, lesson: str, need: int, room: str, source: int | None = None) -> None:
         """Forbid a room to a need of a lesson."""
-        self._room_cut.add((lesson, need, room))
+        self._room_cuts[self.source if source is None else source, lesson, need].add(room)
+        self._rooms_forbidden.add((lesson, need, room))
 
     def add_room_cost(self, lesson: str, need: int, room: str, cost: int) -> None:
         """Add a soft cost to a room for a need of a lesson."""
         self._room_cost[lesson, need, room] += cost
 
+    def price_room(self, rule: Rule, lesson: Lesson, need: int, room: str, deviation: int) -> None:
+        """Forbid a room to a need, or give it its price, where it deviates."""
+        if deviation and rule.hard:
+            self.forbid_room(lesson.id, need, room)
+        elif deviation:
+            self.add_room_cost(lesson.id, need, room, rule.price(deviation))
+
     def add_exclusive(self, lessons: Iterable[str], subject: tuple[str, str], source: int | None = None) -> None:
-        """Forbid these lessons to overlap."""
-        blocks = tuple(sorted({self._block_of[lesson] for lesson in lessons}))
+        """Forbid these lessons to overlap. Those that are tied to one start can't help it, so they get no start."""
+        source = self.source if source is None else source
+        count: dict[int, int] = defaultdict(int)
+        for lesson in set(lessons):
+            count[self._block_of[lesson]] += 1
+        for block, together in count.items():
+            if together > 1:
+                self._cuts[source, block].update(range(self.calendar.slots))
+        blocks = tuple(sorted(count))
         if len(blocks) > 1:
-            self._exclusives.append(Exclusive(self.source if source is None else source, blocks, subject))
+            self._exclusives.setdefault(blocks, Exclusive(source, blocks, subject))
+
+    def bound(
+        self,
+        rule: Rule,
+        lessons: Iterable[Lesson],
+        measure: Measure,
+        windows: tuple[tuple[int, ...], ...],
+        *,
+        high: int = 0,
+        **bound: Any,
+    ) -> None:
+        """Bound what these lessons do in each window, as hard, dear and steep as the rule is."""
+        self.add_term(
+            lessons=(lesson.id for lesson in lessons),
+            measure=measure,
+            windows=windows,
+            high=high,
+            function=rule.cost,
+            hard=rule.hard,
+            weight=rule.weight,
+            **bound,
+        )
 
     def add_term(self, *, lessons: Iterable[str], hard: bool, weight: int, **bound: Any) -> None:
         """Bound what the track of these lessons does; ``bound`` is the rest of a ``Term``."""
         track = self.track(lessons)
         self._terms.append(Term(source=self.source, track=track, hard=hard, weight=weight, **bound))
 
-    def add_pair(
-        self, first: str, second: str, relation: Relation, *, amount: int = 0, hard: bool, weight: int
-    ) -> None:
-        """Bound what two lessons are to each other; nothing to do where they are tied to one start."""
-        pair = (self._block_of[first], self._block_of[second])
-        if pair[0] != pair[1] or relation is not Relation.SAME_START:
-            self._pairs.append(
-                Pair(
-                    source=self.source,
-                    first=pair[0],
-                    second=pair[1],
-                    relation=relation,
-                    amount=amount,
-                    hard=hard,
-                    weight=weight,
-                )
-            )
+    def relate(self, rule: Rule, first: Lesson, second: Lesson, relation: Relation, amount: int = 0) -> None:
+        """Bound what two lessons are to each other, as hard, dear and steep as the rule is."""
+        self.add_pair(
+            first.id, second.id, relation, amount=amount, hard=rule.hard, weight=rule.weight, function=rule.cost
+        )
+
+    def add_pair(self, first: str, second: str, relation: Relation, *, hard: bool, weight: int, **bound: Any) -> None:
+        """Bound what two lessons are to each other; ``bound`` is the rest of a ``Pair``.
+
+        Between lessons of one block the answer is known: what never deviates is left out, what always does and is hard
+        leaves the block no start. What always deviates and is soft stays, for its cost.
+        """
+        one, other = self._block_of[first], self._block_of[second]
+        if one == other and relation in ALWAYS_TRUE_OF_ONE_BLOCK:
+            return
+        if one == other and hard:
+            self._cuts[self.source, one].update(range(self.calendar.slots))
+            return
+        pair = Pair(source=self.source, first=one, second=other, relation=relation, hard=hard, weight=weight, **bound)
+        self._pairs.append(pair)
 
     def need_of(self, lesson: str, need: int) -> tuple[int, int]:
         """Return (block, index of the need in it) of a lesson's need."""
         block = self._block_of[lesson]
         before = 0
-        for i in self._lessons_of_block[block]:
+        for i in self.problem.tied[block]:
             other = self.problem.lessons[i]
             if other.id == lesson:
                 break
@@ -137,74 +195,103 @@ class Lowering:
         """Bound in how many rooms blocks are."""
         self._stabilities.append(stability)
 
-    def add_travel(self, lessons: Iterable[str], *, slots_between: Mapping[tuple[str, str], int], home: str | None) -> None:
-        """Give who is in these lessons the time to walk between buildings; the rule that calls gives hard and weight."""
-        raise NotImplementedError
+    def add_travel(
+        self,
+        lessons: Iterable[str],
+        *,
+        slots_between: Mapping[tuple[str, str], int],
+        home: str | None,
+        **bound: Any,
+    ) -> None:
+        """Give who is in these lessons the time to walk between buildings; ``bound`` is the rest of a ``Travel``."""
+        index = self._buildings
+        between = {(index[a], index[b]): time for (a, b), time in slots_between.items() if a in index and b in index}
+        travel = Travel(
+            source=self.source,
+            track=self.track(lessons),
+            slots_between=between,
+            home=index.get(home, -1) if home is not None else -1,
+            **bound,
+        )
+        self._travels.append(travel)
 
     def add_what_always_holds(self) -> None:
         """Write the day's end, availability, locks and clashes."""
+        every = frozenset(range(self.calendar.slots))
+        over = {d: [s for s in every if self.calendar.span(s, d) is None] for d in range(1, 49)}
         for lesson in self.problem.lessons:
-            self._cut_to_days(lesson)
+            self.forbid(lesson.id, over[lesson.duration], OVER_END)
             self._cut_to_availability(lesson)
             if lesson.locked_slot is not None:
-                every = set(range(self.calendar.slots))
                 self.forbid(lesson.id, every - {lesson.locked_slot}, LOCKED)
-        for kind, id, lessons in self._who_clash():
-            self.add_exclusive(lessons, (kind, id), CLASH)
-
-    def _cut_to_days(self, lesson: Lesson) -> None:
-        over = [s for s in range(self.calendar.slots) if self.calendar.span(s, lesson.duration) is None]
-        self.forbid(lesson.id, over, OVER_END)
+            for need, room in enumerate(lesson.locked_rooms or ()):
+                for choice in lesson.rooms[need].choices:
+                    if choice.room != room:
+                        self.forbid_room(lesson.id, need, choice.room, LOCKED)
+        for who, lessons in self._who_clash():
+            self.add_exclusive(lessons, who, CLASH)
 
     def _cut_to_availability(self, lesson: Lesson) -> None:
         people = [self.problem.teacher[t] for t in lesson.teachers], [self.problem.group[g] for g in lesson.groups]
-        away = frozenset().union(*(one.unavailable for kind in people for one in kind))
+        away = frozenset[int]().union(*(one.unavailable for kind in people for one in kind))
         self.forbid(lesson.id, {s - k for s in away for k in range(lesson.duration) if s - k >= 0}, UNAVAILABLE)
 
-    def _who_clash(self) -> Iterator[tuple[str, str, list[str]]]:
+    def _who_clash(self) -> Iterator[tuple[tuple[str, str], list[str]]]:
         for teacher in self.problem.teachers:
-            yield "teacher", teacher.id, [lesson.id for lesson in self.lessons_of("teacher", teacher.id)]
-        for group_set in clashing_sets(self.problem):
-            name = min(group_set, key=lambda g: (self.problem.group[g].within is not None, g))
-            lessons = [lesson.id for lesson in self.problem.lessons if not group_set.isdisjoint(lesson.groups)]
-            yield "group", name, lessons
+            who = ("teacher", teacher.id)
+            yield who, [lesson.id for lesson in self.problem.lessons_of[who]]
+        own: dict[str, list[str]] = defaultdict(list)
+        for lesson in self.problem.lessons:
+            for group in set(lesson.groups):
+                own[group].append(lesson.id)
+        for groups in clashing_sets(self.problem):
+            name = min(groups, key=lambda group: (self.problem.group[group].within is not None, group))
+            yield ("group", name), sorted({lesson for group in groups for lesson in own[group]})
 
     def finish(self) -> Program:
         """Return the program."""
+        forbidden: list[set[int]] = [set() for _ in self.problem.tied]
+        for (_, block), starts in self._cuts.items():
+            forbidden[block] |= starts
         return Program(
             day_of=self.calendar.day_of,
-            blocks=tuple(self._finished_block(b) for b in range(len(self._lessons_of_block))),
+            blocks=tuple(self._finished_block(b, away) for b, away in enumerate(forbidden)),
             rooms=tuple(room.unavailable for room in self.problem.rooms),
             building_of=tuple(self._buildings.get(room.building or "", -1) for room in self.problem.rooms),
-            exclusives=tuple(_largest(self._exclusives)),
+            exclusives=tuple(_largest(self._exclusives.values())),
             tracks=tuple(self._tracks),
             terms=tuple(self._terms),
             pairs=tuple(self._pairs),
             stabilities=tuple(self._stabilities),
             travels=tuple(self._travels),
-            cuts=tuple(self._cuts),
+            cuts=tuple(Cut(source, block, frozenset(starts)) for (source, block), starts in self._cuts.items()),
+            room_cuts=tuple(self._finished_room_cuts()),
         )
 
-    def _finished_block(self, block: int) -> Block:
-        lessons = self._lessons_of_block[block]
-        forbidden = frozenset().union(*(cut.starts for cut in self._cuts if cut.block == block))
+    def _finished_block(self, block: int, forbidden: set[int]) -> Block:
+        lessons = [self.problem.lessons[i] for i in self.problem.tied[block]]
+        cost = self._start_cost[block]
         return Block(
-            lessons=tuple(lessons),
-            duration=max(self.problem.lessons[i].duration for i in lessons),
+            lessons=self.problem.tied[block],
+            duration=max(lesson.duration for lesson in lessons),
             starts=tuple(s for s in range(self.calendar.slots) if s not in forbidden),
-            start_cost={s: cost for s, cost in self._start_cost[block].items() if cost and s not in forbidden},
-            needs=tuple(need for i in lessons for need in self._finished_needs(self.problem.lessons[i])),
+            start_cost={s: cost[s] for s in sorted(cost) if cost[s] and s not in forbidden},
+            needs=tuple(options for lesson in lessons for options in self._finished_needs(lesson)),
         )
 
     def _finished_needs(self, lesson: Lesson) -> Iterator[tuple[RoomOption, ...]]:
         for n, need in enumerate(lesson.rooms):
-            locked = lesson.locked_rooms[n] if lesson.locked_rooms else None
             options = [
-                RoomOption(self._room_index[choice.room], self._room_cost[lesson.id, n, choice.room])
+                RoomOption(self._room_index[choice.room], self._room_cost.get((lesson.id, n, choice.room), 0))
                 for choice in need.choices
-                if (lesson.id, n, choice.room) not in self._room_cut and locked in (None, choice.room)
+                if (lesson.id, n, choice.room) not in self._rooms_forbidden
             ]
             yield tuple(sorted(options, key=lambda option: (option.cost, option.room)))
+
+    def _finished_room_cuts(self) -> Iterator[RoomCut]:
+        for (source, lesson, n), rooms in self._room_cuts.items():
+            block, need = self.need_of(lesson, n)
+            yield RoomCut(source, block, need, frozenset(self._room_index[room] for room in rooms))
 
 
 def timetable_of(problem: Problem, program: Program, assignment: Assignment) -> Timetable:
@@ -238,58 +325,15 @@ def assignment_of(problem: Problem, program: Program, timetable: Timetable) -> A
     return Assignment(tuple(starts), tuple(rooms))
 
 
-def attended_groups(problem: Problem, id: str) -> frozenset[str]:
-    """Return the groups whose lessons students of a group attend: itself, and the class that it is a part of."""
-    within = problem.group[id].within
-    return frozenset({id} if within is None else {id, within})
-
-
-def clashing_sets(problem: Problem) -> Iterator[frozenset[str]]:
-    """Yield sets of groups that pairwise share students; every pair that does is in one of them."""
-    near: dict[str, set[str]] = {group.id: set() for group in problem.groups}
-    for one, other in problem.clashing_groups():
-        near[one].add(other)
-        near[other].add(one)
-    for group in problem.groups:
-        rest = sorted(near[group.id])
-        if not rest:
-            yield frozenset({group.id})
-        while rest:
-            clique = {group.id}
-            for other in rest:
-                if clique <= near[other] | {other}:
-                    clique.add(other)
-            yield frozenset(clique)
-            rest = [other for other in rest if other not in clique]
-
-
-def _tied(problem: Problem) -> Iterator[tuple[int, ...]]:
-    index = {lesson.id: i for i, lesson in enumerate(problem.lessons)}
-    parent = list(range(len(problem.lessons)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            i = parent[i]
-        return i
-
-    for rule in problem.rules:
-        for tied in rule.links(problem) if rule.hard else ():
-            first, *others = (root(index[lesson]) for lesson in tied)
-            for other in others:
-                parent[root(other)] = root(first)
-    members: dict[int, list[int]] = defaultdict(list)
-    for i in range(len(problem.lessons)):
-        members[root(i)].append(i)
-    yield from (tuple(tied) for tied in members.values())
-
-
-def _largest(exclusives: Sequence[Exclusive]) -> Iterator[Exclusive]:
-    kept: list[frozenset[int]] = []
+def _largest(exclusives: Iterable[Exclusive]) -> Iterator[Exclusive]:
+    """Yield those that lie within no other."""
+    kept: dict[int, list[frozenset[int]]] = defaultdict(list)
     for exclusive in sorted(exclusives, key=lambda e: -len(e.blocks)):
         blocks = frozenset(exclusive.blocks)
-        if not any(blocks <= other for other in kept):
-            kept.append(blocks)
+        if not any(blocks <= other for other in kept[exclusive.blocks[0]]):
             yield exclusive
+            for block in exclusive.blocks:
+                kept[block].append(blocks)
 
 
 def _numbered(names: Iterable[str]) -> dict[str, int]:

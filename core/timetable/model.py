@@ -4,11 +4,13 @@ A slot is an integer: the index of one period in the whole cycle, counted throug
 week, or two where weeks A and B differ. Everything here is immutable, has a JSON form, and knows no solver.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated
+from itertools import combinations
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from core.timetable.rules.registry import AnyRule
@@ -18,6 +20,9 @@ Slot = int
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
+Slots = Annotated[frozenset[Slot], PlainSerializer(sorted, return_type=list[int])]
+Ids = Annotated[frozenset[Id], PlainSerializer(sorted, return_type=list[str])]
+"""Sets are written in order, so that one problem has one JSON form."""
 
 
 class Frozen(BaseModel):
@@ -26,6 +31,13 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, ignored_types=(cached_property,)
     )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy that works out anew what the original had worked out from its fields."""
+        copied = super().model_copy(update=update, deep=deep)
+        for worked_out in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[worked_out]
+        return copied
 
 
 class Period(Frozen):
@@ -68,6 +80,26 @@ class Calendar(Frozen):
         """The slots of each day."""
         return tuple(tuple(s for s, of in enumerate(self.day_of) if of == d) for d in range(len(self.days)))
 
+    @cached_property
+    def weeks(self) -> tuple[tuple[tuple[Slot, ...], ...], ...]:
+        """The days' slots of each week: one week, unless the days name two."""
+        weeks: dict[str | None, list[tuple[Slot, ...]]] = defaultdict(list)
+        for day, window in zip(self.days, self.windows, strict=True):
+            weeks[day.week].append(window)
+        return tuple(tuple(windows) for windows in weeks.values())
+
+    @cached_property
+    def stretches(self) -> tuple[tuple[Slot, ...], ...]:
+        """The slots of each day from one break to the next."""
+        cut: list[list[Slot]] = []
+        for window in self.windows:
+            cut.append([])
+            for slot in window:
+                cut[-1].append(slot)
+                if self.period(slot).break_after and slot != window[-1]:
+                    cut.append([])
+        return tuple(tuple(stretch) for stretch in cut)
+
     @property
     def slots(self) -> int:
         """How many slots the cycle has."""
@@ -102,8 +134,8 @@ class Teacher(Frozen):
 
     id: Id
     name: Name
-    unavailable: frozenset[Slot] = frozenset()
-    subjects: frozenset[Id] = frozenset()
+    unavailable: Slots = frozenset()
+    subjects: Ids = frozenset()
     """What else they can teach, for cover."""
 
 
@@ -113,12 +145,12 @@ class Group(Frozen):
     id: Id
     name: Name
     size: int | None = Field(default=None, ge=0)
-    unavailable: frozenset[Slot] = frozenset()
+    unavailable: Slots = frozenset()
     within: Id | None = None
     """The class that this is a part of. A part clashes with its class, and with parts of another division of it."""
     division: str | None = None
     """By what the class is divided here (``languages``): parts of one division share nobody."""
-    shares_with: frozenset[Id] = frozenset()
+    shares_with: Ids = frozenset()
     """Other groups with students in common, where classes are mixed."""
 
 
@@ -130,7 +162,7 @@ class Room(Frozen):
     kind: str | None = None
     capacity: int | None = Field(default=None, ge=0)
     building: str | None = None
-    unavailable: frozenset[Slot] = frozenset()
+    unavailable: Slots = frozenset()
 
 
 class RoomChoice(Frozen):
@@ -222,17 +254,83 @@ class Problem(Frozen):
         """The lessons by id."""
         return {item.id: item for item in self.lessons}
 
+    @cached_property
+    def families(self) -> Mapping[str, tuple[Group, ...]]:
+        """Each class with the parts of it, by the class's id, in the problem's order."""
+        families: dict[str, list[Group]] = {group.id: [] for group in self.groups if group.within is None}
+        for group in self.groups:
+            families.setdefault(group.within or group.id, []).append(group)
+        return {name: tuple(family) for name, family in families.items()}
+
+    @cached_property
+    def attended(self) -> Mapping[str, frozenset[str]]:
+        """The groups whose lessons count as a group's own: those of its class that share students with it.
+
+        A class is busy when a part of it is; a part is busy with its class, and with the parts of other divisions.
+        """
+        return {
+            group.id: frozenset(other.id for other in family if share_students(group, other))
+            for family in self.families.values()
+            for group in family
+        }
+
+    @cached_property
+    def lessons_of(self) -> Mapping[tuple[str, str], tuple[Lesson, ...]]:
+        """The lessons of each (``teacher``, id), and those that count as a (``group``, id)'s own."""
+        found: dict[tuple[str, str], list[Lesson]] = {("teacher", teacher.id): [] for teacher in self.teachers}
+        found |= {("group", group.id): [] for group in self.groups}
+        for lesson in self.lessons:
+            attending = {of for group in lesson.groups for of in self.attended.get(group, ())}
+            for who in [*(("teacher", one) for one in set(lesson.teachers)), *(("group", one) for one in attending)]:
+                found.setdefault(who, []).append(lesson)
+        return {who: tuple(lessons) for who, lessons in found.items()}
+
+    @cached_property
+    def sharing(self) -> Mapping[str, frozenset[str]]:
+        """The groups that have students in common with each group, itself included."""
+        near: dict[str, set[str]] = {group.id: {group.id} for group in self.groups}
+        for one, other in self.clashing_groups():
+            near[one].add(other)
+            near[other].add(one)
+        return {name: frozenset(groups) for name, groups in near.items()}
+
+    @cached_property
+    def tied(self) -> tuple[tuple[int, ...], ...]:
+        """The lessons, by index, in sets that hard rules tie to one start; most sets hold one lesson."""
+        index = {lesson.id: i for i, lesson in enumerate(self.lessons)}
+        parent = list(range(len(self.lessons)))
+
+        def root(i: int) -> int:
+            while parent[i] != i:
+                i = parent[i]
+            return i
+
+        for rule in self.rules:
+            for tied in rule.links(self) if rule.hard else ():
+                for lesson in tied[1:]:
+                    parent[root(index[lesson])] = root(index[tied[0]])
+        members: dict[int, list[int]] = defaultdict(list)
+        for i in range(len(self.lessons)):
+            members[root(i)].append(i)
+        return tuple(tuple(together) for together in members.values())
+
     def clashing_groups(self) -> Iterator[tuple[str, str]]:
         """Yield each pair of different groups that have students in common, once."""
-        for i, one in enumerate(self.groups):
-            for other in self.groups[i + 1 :]:
-                if share_students(one, other):
-                    yield one.id, other.id
+        pairs = {
+            (one.id, other.id)
+            for family in self.families.values()
+            for one, other in combinations(family, 2)
+            if share_students(one, other)
+        }
+        for group in self.groups:
+            near = group.shares_with - {group.id}
+            pairs |= {(group.id, other) for other in near if (other, group.id) not in pairs}
+        yield from sorted(pairs)
 
 
 def share_students(one: Group, other: Group) -> bool:
     """Tell whether two groups can't be taught at the same time."""
-    if one.id == other.id or one.within == other.id or other.within == one.id:
+    if other.id in {one.id, one.within} or other.within == one.id:
         return True
     if one.id in other.shares_with or other.id in one.shares_with:
         return True

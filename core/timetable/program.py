@@ -53,13 +53,23 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomCut:
+    """That a source forbids rooms to a need of a block; ``Block.needs`` is what all of these leave."""
+
+    source: int
+    block: int
+    need: int
+    rooms: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Exclusive:
     """Blocks no two of which may overlap in time: those of one teacher, or of groups that share students."""
 
     source: int
     blocks: tuple[int, ...]
     subject: tuple[str, str]
-    """Whose: ``("teacher", id)`` or ``("group", id)``."""
+    """Whose: ``("teacher", id)`` or ``("group", id)``; ``("lessons", kind)`` where a rule says so."""
 
 
 class Measure(IntEnum):
@@ -141,6 +151,8 @@ class Pair:
     second: int
     relation: Relation
     amount: int = 0
+    function: CostFunction = CostFunction.LINEAR
+    """Of the deviation; makes a difference only for those that may exceed 1 (NO_OVERLAP, DAYS_APART)."""
     hard: bool
     weight: int
 
@@ -162,16 +174,23 @@ class Stability:
 class Travel:
     """That who is in two buildings in a day has time between.
 
-    Deviation: slots missing between the end of one block and the start of the next of the track on the same day, where
-    their first needs' rooms lie in different buildings. A block without a need is in its own building, see ``home``.
+    For every two blocks of the track on one day of which the one ends before the other starts (not only neighbours),
+    and whose first needs' rooms lie in different buildings, the deviation is what the time between, ``begins`` of the
+    later one's first slot minus ``ends`` of the earlier one's last slot, falls short of ``slots_between``. The cost is
+    the sum over these pairs of ``weight * function(deviation)``. A block without a need is at ``home``.
     """
 
     source: int
     track: int
     slots_between: Mapping[tuple[int, int], int]
-    """By (building, building); what is not there is 0."""
+    """By (building, building), in the direction walked; what is not there is 0."""
     home: int
     """The building of blocks without a need; -1 where that doesn't count."""
+    begins: tuple[int, ...] = ()
+    """When each slot begins, in the unit of ``slots_between``; empty: slot ``s`` begins at ``s``."""
+    ends: tuple[int, ...] = ()
+    """When each slot ends; empty: slot ``s`` ends at ``s + 1``."""
+    function: CostFunction = CostFunction.LINEAR
     hard: bool
     weight: int
 
@@ -184,7 +203,7 @@ class Program:
     """The day of each slot."""
     blocks: tuple[Block, ...]
     rooms: tuple[frozenset[int], ...]
-    """The slots in which each room can't be used."""
+    """The slots in which each room can't be used. In one slot a room serves one need, also among those of one block."""
     building_of: tuple[int, ...]
     """Each room's building, -1 for none."""
     exclusives: tuple[Exclusive, ...]
@@ -197,6 +216,8 @@ class Program:
     travels: tuple[Travel, ...]
     cuts: tuple[Cut, ...]
     """Where ``Block.starts`` came from."""
+    room_cuts: tuple[RoomCut, ...] = ()
+    """Where ``Block.needs`` came from."""
 
     @property
     def slots(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -77,6 +77,14 @@ class Rule(BaseModel):
         """Write the rule in the solvers' primitives."""
         raise NotImplementedError
 
-    def links(self, problem: Problem) -> Iterable[tuple[str, ...]]:
+    def price(self, deviation: int) -> int:
+        """Return what a deviation costs."""
+        return self.weight * self.cost.of(deviation)
+
+    def violation(self, deviation: int, sentence: str, **whom: tuple[Any, ...]) -> Violation:
+        """Return a violation of this rule; ``whom`` is the ids and slots concerned."""
+        return Violation(rule=self.kind, hard=self.hard, cost=self.price(deviation), sentence=sentence, **whom)
+
+    def links(self, problem: Problem) -> Iterable[tuple[str, ...]]:  # noqa: ARG002 - most rules tie nothing
         """Return lessons that this rule, where it is hard, ties to one start: solvers then place them as one."""
         return ()

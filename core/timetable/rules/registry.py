@@ -17,8 +17,9 @@ def _find() -> Iterator[type[Rule]]:
     for module in pkgutil.iter_modules(rules.__path__):
         if module.name in {"base", "registry", "selecting"}:
             continue
-        for value in vars(importlib.import_module(f"{rules.__name__}.{module.name}")).values():
-            if isinstance(value, type) and issubclass(value, Rule) and "kind" in value.__dict__.get("__annotations__", {}):
+        found = importlib.import_module(f"{rules.__name__}.{module.name}")
+        for value in vars(found).values():
+            if isinstance(value, type) and issubclass(value, Rule) and value.__module__ == found.__name__:
                 yield value
 
 

@@ -1,0 +1,19 @@
+"""Numbers and people in sentences."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: ``1 period``, ``7 periods``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def bounds(least: int, most: int | None) -> str:
+    """Return what is allowed in words."""
+    if most is None:
+        return f"at least {least} should be"
+    return f"from {least} to {most} may be" if least else f"at most {most} may be"
+
+
+def whom(who: tuple[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return a (kind, id) as a violation names it."""
+    kind, one = who
+    return {f"{kind}s": (one,)}
