@@ -8,6 +8,7 @@ import asyncio
 import json
 import random
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
@@ -54,6 +55,8 @@ class Trouble:
     """Of the SMS requests; half of these are taken before the answer is lost, so that they are in doubt."""
     delay_s: float = 0.0
     seed: int = 0
+    honours_keys: bool = True
+    """False: what comes again is taken again, as by most gateways."""
 
 
 class Mailroom:
@@ -106,6 +109,11 @@ class Mailroom:
     def replays(self) -> int:
         """How many of them repeated a message that had been taken, and were answered from memory."""
         return self._gateway.replays
+
+    @property
+    def answers_lost(self) -> Mapping[str, int]:
+        """How often a message was taken and its answer lost, by the request's key."""
+        return dict(self._gateway.answers_lost)
 
     def mails(self) -> list[ReceivedMail]:
         """Return every mail taken, in order."""
@@ -204,6 +212,7 @@ class _Gateway:
         self._mails = mails
         self.requests = 0
         self.replays = 0
+        self.answers_lost: Counter[str] = Counter()
         self._trouble = trouble
         self._chance = random.Random(trouble.seed)  # noqa: S311 - faults, not secrets
         self._taken: dict[str, str] = {}
@@ -227,6 +236,7 @@ class _Gateway:
             return web.Response(status=500, text="Internal Server Error")
         answer = self._take(str(form.get("to", "")), str(form.get("message", "")), str(form.get("from", "")), request)
         if luck < self._trouble.error_rate:
+            self.answers_lost[request.headers.get("Idempotency-Key", "")] += 1
             return web.Response(status=502, text="Bad Gateway")
         return web.json_response(answer, status=201)
 
@@ -234,12 +244,13 @@ class _Gateway:
         if not (number.startswith("+") and number[1:].isdecimal() and 8 <= len(number) <= 16):
             return _answer(403, number, "InvalidPhoneNumber", "None")
         key = request.headers.get("Idempotency-Key", "")
-        if key and key in self._taken:
+        if self._trouble.honours_keys and key in self._taken:
             self.replays += 1
             return _answer(101, number, "Success", self._taken[key])
         message_id = f"ATXid_{len(self.tray.items()):08d}" if not key else f"ATXid_{key.replace('-', '')}"
         self.tray.add(asdict(ReceivedSms(key=key, number=number, text=text, sender=sender, message_id=message_id)))
-        self._taken[key] = message_id
+        if key:
+            self._taken[key] = message_id
         return _answer(101, number, "Success", message_id)
 
     async def _front_page(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's signature
