@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from core.ids import ClassArmId, FeeId, GuardianId, LevelId, StudentId, TermId
+from core.money import Kobo
 from core.ports import Row, Transaction
 from core.school.fees.model import Balance, Debtor
 from core.school.model import display_name
@@ -56,6 +57,13 @@ WHERE owed_kobo > 0 AND ($5::bigint IS NULL OR (-owed_kobo, student_no) > (-$5, 
 ORDER BY owed_kobo DESC, student_no LIMIT $7
 """
 
+_OWED_BY = f"""
+SELECT student_id, sum(charged_kobo - paid_kobo)::bigint AS owed_kobo
+FROM ({_BALANCES} AND fee.term_id = $1 AND student.id = ANY ($2::uuid[])) b
+WHERE charged_kobo > paid_kobo AND ($3::date IS NULL OR due_on < $3)
+GROUP BY student_id
+"""
+
 _IS_WARD = """
 SELECT EXISTS (SELECT FROM guardianships g WHERE g.guardian_id = $2 AND g.student_id = s.id)
 FROM students s WHERE s.id = $1
@@ -80,6 +88,14 @@ async def owing(tx: Transaction, fee_ids: Sequence[FeeId]) -> dict[FeeId, dict[S
     for row in await tx.fetch(_OWING, list(fee_ids)):
         found.setdefault(FeeId(row["fee_id"]), {})[StudentId(row["student_id"])] = int(row["owed_kobo"])
     return found
+
+
+async def owed_by(
+    tx: Transaction, term_id: TermId, student_ids: Sequence[StudentId], *, due_before: date | None
+) -> dict[StudentId, Kobo]:
+    """Return what students owe of a term, of fees due before a day where one is given; only who owes is there."""
+    rows = await tx.fetch(_OWED_BY, term_id, list(student_ids), due_before)
+    return {StudentId(row["student_id"]): Kobo(row["owed_kobo"]) for row in rows}
 
 
 async def debtors(
