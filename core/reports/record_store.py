@@ -259,3 +259,9 @@ def _arm(
         subjects=tuple(subjects.get(ClassArmId(row["id"]), ())),
         **shared,
     )
+
+
+async def rules_of(tx: Transaction, class_arm_id: ClassArmId) -> ReportPolicy:
+    """Return the report policy that holds for a class."""
+    row = await tx.fetchrow(_ARMS, [class_arm_id])
+    return ReportPolicy.model_validate(row["rules"]) if row and row["rules"] else ReportPolicy()

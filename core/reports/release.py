@@ -66,7 +66,7 @@ class Release:
         return found
 
     async def override(self, principal: Principal, *, term_id: TermId, student_id: StudentId, reason: str) -> None:
-        """Let a student's card of a term out, whatever is owed. Raises ``NotFound``; ``InvalidInput`` without reason."""
+        """Let a student's card of a term out, whatever is owed. Raises ``NotFound``, ``InvalidInput``."""
         if not reason or len(reason) > _LONGEST_REASON:
             what = f"say in 1 to {_LONGEST_REASON} characters why"
             raise InvalidInput(what, [Fault("/reason", what, "missing")])
