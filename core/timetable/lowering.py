@@ -48,7 +48,7 @@ class Lowering:
         self.problem = problem
         self.calendar = problem.calendar
         self.source = 0
-        self._block_of = {problem.lessons[i].id: block for block, tied in enumerate(problem.tied) for i in tied}
+        self._block_of = problem.block_of
         self._room_index = {room.id: i for i, room in enumerate(problem.rooms)}
         self._buildings = _numbered(room.building for room in problem.rooms if room.building is not None)
         self._cuts: dict[tuple[int, int], set[int]] = defaultdict(set)
@@ -197,23 +197,27 @@ class Lowering:
 
     def add_travel(
         self,
-        lessons: Iterable[str],
+        lessons: Sequence[str],
         *,
-        slots_between: Mapping[tuple[str, str], int],
+        slots_between: Mapping[tuple[str | None, str | None], int],
         home: str | None,
         **bound: Any,
     ) -> None:
         """Give who is in these lessons the time to walk between buildings; ``bound`` is the rest of a ``Travel``."""
-        index = self._buildings
+        index: dict[str | None, int] = dict(self._buildings.items())
         between = {(index[a], index[b]): time for (a, b), time in slots_between.items() if a in index and b in index}
         travel = Travel(
             source=self.source,
             track=self.track(lessons),
+            stops=tuple(self._stop(self.problem.lesson[lesson]) for lesson in lessons),
             slots_between=between,
             home=index.get(home, -1) if home is not None else -1,
             **bound,
         )
         self._travels.append(travel)
+
+    def _stop(self, lesson: Lesson) -> tuple[int, int]:
+        return self.need_of(lesson.id, 0) if lesson.rooms else (self._block_of[lesson.id], -1)
 
     def add_what_always_holds(self) -> None:
         """Write the day's end, availability, locks and clashes."""

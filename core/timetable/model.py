@@ -314,6 +314,11 @@ class Problem(Frozen):
             members[root(i)].append(i)
         return tuple(tuple(together) for together in members.values())
 
+    @cached_property
+    def block_of(self) -> Mapping[str, int]:
+        """The index in ``tied`` of each lesson."""
+        return {self.lessons[i].id: block for block, together in enumerate(self.tied) for i in together}
+
     def clashing_groups(self) -> Iterator[tuple[str, str]]:
         """Yield each pair of different groups that have students in common, once."""
         pairs = {

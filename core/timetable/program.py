@@ -174,10 +174,10 @@ class Stability:
 class Travel:
     """That who is in two buildings in a day has time between.
 
-    For every two blocks of the track on one day of which the one ends before the other starts (not only neighbours),
-    and whose first needs' rooms lie in different buildings, the deviation is what the time between, ``begins`` of the
-    later one's first slot minus ``ends`` of the earlier one's last slot, falls short of ``slots_between``. The cost is
-    the sum over these pairs of ``weight * function(deviation)``. A block without a need is at ``home``.
+    For every two ``stops`` on one day of which the one's block ends before the other's starts (not only neighbours),
+    and whose needs' rooms lie in different buildings, the deviation is what the time between, ``begins`` of the later
+    one's first slot minus ``ends`` of the earlier one's last slot, falls short of ``slots_between``. The cost is the
+    sum over these pairs of ``weight * function(deviation)``.
     """
 
     source: int
@@ -185,7 +185,10 @@ class Travel:
     slots_between: Mapping[tuple[int, int], int]
     """By (building, building), in the direction walked; what is not there is 0."""
     home: int
-    """The building of blocks without a need; -1 where that doesn't count."""
+    """The building of stops without a need; -1 where that doesn't count."""
+    stops: tuple[tuple[int, int], ...]
+    """Where the track's people are: (block, index of the need in it, or -1 for none). A block of tied lessons may have
+    several."""
     begins: tuple[int, ...] = ()
     """When each slot begins, in the unit of ``slots_between``; empty: slot ``s`` begins at ``s``."""
     ends: tuple[int, ...] = ()

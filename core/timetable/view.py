@@ -67,15 +67,10 @@ class View:
             if lessons:
                 yield who, lessons
 
-    @cached_property
-    def block_of(self) -> Mapping[str, int]:
-        """The block of each lesson: lessons that hard rules tie to one start are one."""
-        return {self.problem.lessons[i].id: b for b, tied in enumerate(self.problem.tied) for i in tied}
-
     def starts(self, lessons: Iterable[Lesson]) -> Mapping[Slot, list[Lesson]]:
         """Return the first lesson of each block that starts in a slot, by slot."""
         found: dict[Slot, list[Lesson]] = defaultdict(list)
-        for lesson in {self.block_of[lesson.id]: lesson for lesson in self.placed(lessons)}.values():
+        for lesson in {self.problem.block_of[lesson.id]: lesson for lesson in self.placed(lessons)}.values():
             found[self.spans[lesson.id].start].append(lesson)
         return found
 

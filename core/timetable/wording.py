@@ -1,5 +1,7 @@
 """Numbers and people in sentences."""
 
+from collections.abc import Sequence
+
 
 def counted(number: int, noun: str) -> str:
     """Return a number of things in words: ``1 period``, ``7 periods``."""
@@ -17,3 +19,8 @@ def whom(who: tuple[str, str]) -> dict[str, tuple[str, ...]]:
     """Return a (kind, id) as a violation names it."""
     kind, one = who
     return {f"{kind}s": (one,)}
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in words: ``A, B and C``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -41,7 +41,7 @@ def faults(program: Program, assignment: Assignment) -> int:
 
 def _span(program: Program, assignment: Assignment, block: int) -> list[int]:
     start = assignment.starts[block]
-    return [] if start < 0 else list(range(start, start + program.blocks[block].duration))
+    return [] if start < 0 else list(range(start, min(start + program.blocks[block].duration, program.slots)))
 
 
 def _unary(program: Program, assignment: Assignment) -> int:
@@ -130,31 +130,24 @@ def _measured(program: Program, assignment: Assignment, term: Term, window: tupl
             return int(bool(busy))
 
 
-def _pair(program: Program, assignment: Assignment, pair: Pair) -> int:  # noqa: PLR0911 - one answer a relation
+def _pair(program: Program, assignment: Assignment, pair: Pair) -> int:
     first, second = _span(program, assignment, pair.first), _span(program, assignment, pair.second)
     if not first or not second:
         return 0
     day, other_day = program.day_of[first[0]], program.day_of[second[0]]
-    follows = first[-1] + 1 == second[0] and day == other_day
-    match pair.relation:
-        case Relation.SAME_START:
-            return int(first[0] != second[0])
-        case Relation.NO_OVERLAP:
-            return len(set(first) & set(second))
-        case Relation.BEFORE:
-            return int(second[0] - first[-1] - 1 < pair.amount)
-        case Relation.DAYS_APART:
-            return max(0, pair.amount - abs(day - other_day))
-        case Relation.NOT_NEXT:
-            return int(follows)
-        case Relation.SAME_DAY:
-            return int(day != other_day)
-        case Relation.DIFFERENT_DAY:
-            return int(day == other_day)
-        case Relation.NEXT:
-            return int(not follows)
-        case Relation.OFFSET:
-            return int(second[0] - first[0] != pair.amount)
+    between = second[0] - first[-1] - 1
+    follows = between == 0 and day == other_day
+    return {
+        Relation.SAME_START: int(first[0] != second[0]),
+        Relation.NO_OVERLAP: len(set(first) & set(second)),
+        Relation.BEFORE: int(between < pair.amount),
+        Relation.DAYS_APART: max(0, pair.amount - abs(day - other_day)),
+        Relation.NOT_NEXT: int(follows),
+        Relation.SAME_DAY: int(day != other_day),
+        Relation.DIFFERENT_DAY: int(day == other_day),
+        Relation.NEXT: int(not follows),
+        Relation.OFFSET: int(second[0] - first[0] != pair.amount),
+    }[pair.relation]
 
 
 def _rooms_too_many(assignment: Assignment, stability: Stability) -> int:
@@ -165,17 +158,19 @@ def _rooms_too_many(assignment: Assignment, stability: Stability) -> int:
 def _hurried(program: Program, assignment: Assignment, travel: Travel) -> Iterator[int]:
     begins = travel.begins or tuple(range(program.slots))
     ends = travel.ends or tuple(slot + 1 for slot in range(program.slots))
-    for one, other in permutations(program.tracks[travel.track], 2):
+    for (one, need), (other, other_need) in permutations(travel.stops, 2):
         before, after = _span(program, assignment, one), _span(program, assignment, other)
         if not before or not after or after[0] <= before[-1] or program.day_of[after[0]] != program.day_of[before[0]]:
             continue
-        way = _building(program, assignment, travel, one), _building(program, assignment, travel, other)
+        way = (
+            _building(program, assignment.rooms[one], travel, need),
+            _building(program, assignment.rooms[other], travel, other_need),
+        )
         if way[0] != way[1] and -1 not in way:
             yield max(0, travel.slots_between.get(way, 0) - (begins[after[0]] - ends[before[-1]]))
 
 
-def _building(program: Program, assignment: Assignment, travel: Travel, block: int) -> int:
-    if not program.blocks[block].needs:
+def _building(program: Program, rooms: tuple[int, ...], travel: Travel, need: int) -> int:
+    if need < 0:
         return travel.home
-    room = assignment.rooms[block][0]
-    return program.building_of[room] if room >= 0 else -1
+    return program.building_of[rooms[need]] if rooms[need] >= 0 else -1

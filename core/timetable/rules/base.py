@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from core.errors import Fault
+from core.timetable.rules.selecting import InCycle, Selection, slot_faults
+
 if TYPE_CHECKING:
     from core.timetable.lowering import Lowering
     from core.timetable.model import Problem
@@ -84,6 +87,15 @@ class Rule(BaseModel):
     def violation(self, deviation: int, sentence: str, **whom: tuple[Any, ...]) -> Violation:
         """Return a violation of this rule; ``whom`` is the ids and slots concerned."""
         return Violation(rule=self.kind, hard=self.hard, cost=self.price(deviation), sentence=sentence, **whom)
+
+    def faults(self, problem: Problem) -> Iterator[Fault]:
+        """Yield what the rule names that is not there; the place is a pointer within the rule."""
+        for name, field in type(self).model_fields.items():
+            where, value = f"/{to_camel(name)}", getattr(self, name)
+            if isinstance(value, Selection):
+                yield from value.faults(problem, where)
+            if any(isinstance(mark, InCycle) for mark in field.metadata):
+                yield from slot_faults(value, problem, where)
 
     def links(self, problem: Problem) -> Iterable[tuple[str, ...]]:  # noqa: ARG002 - most rules tie nothing
         """Return lessons that this rule, where it is hard, ties to one start: solvers then place them as one."""

@@ -33,3 +33,8 @@ def outside(value: int, low: int, high: int, *, or_zero: bool = False) -> int:
     if or_zero and value == 0:
         return 0
     return max(low - value, value - high, 0)
+
+
+def shares(things: int, days: int) -> tuple[int, int]:
+    """Return each day's share of so many things, rounded down and up."""
+    return (things // days, -(-things // days)) if days else (0, 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from core.timetable.rules.base import Rule, Violation
-from core.timetable.rules.selecting import Lessons
+from core.timetable.rules.selecting import Lessons, Slots
 from core.timetable.wording import counted
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class PreferredSlots(Rule):
 
     kind: Literal["preferred_slots"] = "preferred_slots"
     lessons: Lessons
-    slots: tuple[int, ...]
+    slots: Slots
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each lesson that is outside its slots."""

@@ -1,12 +1,15 @@
-"""Whom and what a rule is about."""
+"""Whom, what and when a rule is about."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+
+from core.errors import Fault
 
 if TYPE_CHECKING:
     from core.timetable.model import Lesson, Problem
@@ -15,11 +18,25 @@ EVERY = ("*",)
 """Every one there is."""
 
 
-class _Selection(BaseModel):
+@dataclass(frozen=True, slots=True)
+class InCycle:
+    """Marks a field that holds slots of the cycle."""
+
+
+Slots = Annotated[tuple[int, ...], InCycle()]
+
+
+class Selection(BaseModel):
+    """Part of what a problem holds."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
+    def faults(self, problem: Problem, where: str) -> Iterator[Fault]:
+        """Yield each id that the problem doesn't know."""
+        raise NotImplementedError
 
-class People(_Selection):
+
+class People(Selection):
     """Teachers and groups by id; ``*`` is every one of that kind."""
 
     teachers: tuple[str, ...] = ()
@@ -28,10 +45,17 @@ class People(_Selection):
     def of(self, problem: Problem) -> Iterator[tuple[str, str]]:
         """Yield (``teacher`` or ``group``, id) of each."""
         for kind, chosen, there in (("teacher", self.teachers, problem.teacher), ("group", self.groups, problem.group)):
-            yield from ((kind, one) for one in (there if chosen == EVERY else chosen))
+            yield from ((kind, one) for one in (there if chosen == EVERY else dict.fromkeys(chosen)))
+
+    def faults(self, problem: Problem, where: str) -> Iterator[Fault]:
+        """Yield each teacher and group that the problem doesn't know."""
+        if self.teachers != EVERY:
+            yield from unknown("teacher", self.teachers, problem.teacher, f"{where}/teachers")
+        if self.groups != EVERY:
+            yield from unknown("group", self.groups, problem.group, f"{where}/groups")
 
 
-class Lessons(_Selection):
+class Lessons(Selection):
     """The lessons that match every field that is given; with none given, all."""
 
     lessons: tuple[str, ...] = ()
@@ -53,3 +77,34 @@ class Lessons(_Selection):
             and (not self.teachers or not set(self.teachers).isdisjoint(lesson.teachers))
             and (not self.groups or not set(self.groups).isdisjoint(lesson.groups))
         )
+
+    def faults(self, problem: Problem, where: str) -> Iterator[Fault]:
+        """Yield each lesson, course, subject, teacher and group that the problem doesn't know."""
+        yield from unknown("lesson", self.lessons, problem.lesson, f"{where}/lessons")
+        yield from unknown("course", self.courses, {lesson.course for lesson in problem.lessons}, f"{where}/courses")
+        yield from unknown("subject", self.subjects, problem.subject, f"{where}/subjects")
+        yield from unknown("teacher", self.teachers, problem.teacher, f"{where}/teachers")
+        yield from unknown("group", self.groups, problem.group, f"{where}/groups")
+
+
+def unknown(what: str, ids: Iterable[str], there: Collection[str], where: str) -> Iterator[Fault]:
+    """Yield a fault for each id that isn't there; ``where`` points to the list of ids."""
+    for i, one in enumerate(ids):
+        if one not in there:
+            yield Fault(f"{where}/{i}", f"There is no {what} “{one}”.", code="unknown")
+
+
+def slot_faults(slots: Iterable[int], problem: Problem, where: str) -> Iterator[Fault]:
+    """Yield a fault for each slot outside the cycle; ``where`` points to the list of slots."""
+    last = problem.calendar.slots - 1
+    for i, slot in enumerate(slots):
+        if not 0 <= slot <= last:
+            yield Fault(f"{where}/{i}", f"There is no slot {slot}: they are 0 to {last}.", code="out_of_range")
+
+
+def by_course(lessons: Iterable[Lesson]) -> Iterator[list[Lesson]]:
+    """Yield the lessons of each course, in their order."""
+    found: dict[str, list[Lesson]] = {}
+    for lesson in lessons:
+        found.setdefault(lesson.course, []).append(lesson)
+    yield from found.values()
