@@ -4,6 +4,7 @@ Apart from ``cluster.wiring``, because a worker's process then imports nothing o
 smaller by 40 MB, and back the sooner after a crash.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -22,9 +23,10 @@ from cluster.settings import Settings
 from cluster.wiring_ground import begin_telemetry, database_url, installation_key, open_database, open_stream
 from cluster.wiring_limits import channel_rates, open_limits
 from cluster.wiring_senders import open_senders
+from core.adapters.postgres_clock import PostgresClock
 from core.adapters.postgres_signal import PostgresSignal
 from core.adapters.webhook import HttpWebhooks
-from core.clock import SystemClock
+from core.clock import Clock, SystemClock
 from core.events.consumer import ConsumerPolicy, EventConsumer
 from core.events.dead_letters import DeadLetters
 from core.events.outbox import WAKE_CHANNEL
@@ -109,9 +111,10 @@ def upkeep_pool(settings: Settings) -> PoolSpec:
 async def open_notifier(settings: Settings, name: str) -> AsyncIterator[Worker]:
     """Open one notifier in the process that will run it. ``name`` stays with its place in the pool."""
     begin_telemetry(settings, name)
-    notifier, clock = settings.notifier, SystemClock()
+    notifier = settings.notifier
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name=f"schoolos {name}"))
+        clock = await stack.enter_async_context(_open_clock(db))
         stream = await stack.enter_async_context(open_stream(settings, client_name=f"schoolos {name}"))
         limits = await stack.enter_async_context(open_limits(settings))
         senders = await stack.enter_async_context(open_senders(settings, db, clock, limits))
@@ -128,7 +131,7 @@ async def open_notifier(settings: Settings, name: str) -> AsyncIterator[Worker]:
         delivery = DeliveryLoop(
             db, clock, senders, policy, worker=worker, templates=_templates(settings), limits=limits.of_channel
         )
-        webhooks = await _open_webhooks(stack, settings, db, worker)
+        webhooks = await _open_webhooks(stack, settings, db, clock, worker)
         fan_out = FanOut(db, clock, frozenset(senders), wake=delivery.wake)
         patience = ConsumerPolicy(
             block=timedelta(seconds=2),
@@ -151,7 +154,21 @@ def _templates(settings: Settings) -> Templates:
     return Templates(beside=AbsenceLinks(key, settings.http.url).of) if key else Templates()
 
 
-async def _open_webhooks(stack: AsyncExitStack, settings: Settings, db: Database, worker: str) -> WebhookLoop | None:
+@asynccontextmanager
+async def _open_clock(db: Database) -> AsyncIterator[Clock]:
+    clock = PostgresClock(db, SystemClock())
+    await clock.start()
+    looking = asyncio.create_task(clock.run())
+    try:
+        yield clock
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
+async def _open_webhooks(
+    stack: AsyncExitStack, settings: Settings, db: Database, clock: Clock, worker: str
+) -> WebhookLoop | None:
     """Return the loop that sends webhooks; None without a key to derive their secrets from."""
     key, bounds = installation_key(settings), settings.webhook
     if key is None:
@@ -164,7 +181,7 @@ async def _open_webhooks(stack: AsyncExitStack, settings: Settings, db: Database
         request_timeout=bounds.request_timeout,
         lease=3 * bounds.request_timeout,
     )
-    return WebhookLoop(db, SystemClock(), poster, WebhookSecrets(key), worker=worker, policy=policy)
+    return WebhookLoop(db, clock, poster, WebhookSecrets(key), worker=worker, policy=policy)
 
 
 @asynccontextmanager
@@ -174,7 +191,8 @@ async def open_notifier_backlog(settings: Settings) -> AsyncIterator[Backlog]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name="schoolos notifier backlog"))
         stream = await stack.enter_async_context(open_stream(settings, client_name="schoolos notifier backlog"))
-        yield NotifierBacklog(db, stream, SystemClock(), rates=channel_rates(settings))
+        clock = await stack.enter_async_context(_open_clock(db))
+        yield NotifierBacklog(db, stream, clock, rates=channel_rates(settings))
 
 
 def notifier_factory(settings: Settings) -> WorkerFactory:

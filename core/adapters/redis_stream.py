@@ -1,5 +1,6 @@
 """The event stream on Redis Streams. Redis 6.2 is enough: what only 7 tells (``lag``) is worked out."""
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from redis import asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from core.errors import NotFound, Unavailable
@@ -17,6 +18,9 @@ from core.events.stream import DEAD_STREAM, GROUP, STREAM, Entry, Pending, Strea
 
 _COUNT_LIMIT = 10_000
 """Undelivered entries are counted up to here where Redis does not tell their number."""
+
+_REFUSAL = re.compile("(?:^|caused error: )(?:OOM|MISCONF|READONLY|NOREPLICAS) ")
+"""What Redis answers where it takes nothing in for now: no memory, no disk, a replica."""
 
 _DEAD_KEEP = 10_000
 """Dead letters stay in the table; the stream of them is for looking at, and bounded."""
@@ -51,9 +55,11 @@ local function before(a, b)
   a_ms, a_n, b_ms, b_n = tonumber(a_ms), tonumber(a_n), tonumber(b_ms), tonumber(b_n)
   return a_ms < b_ms or (a_ms == b_ms and a_n < b_n)
 end
+local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
+if #groups == 0 then return 0 end
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', ARGV[1])
 local floor = #newest > 0 and newest[#newest][1] or redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1][1]
-for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+for _, group in ipairs(groups) do
   local told = {}
   for i = 1, #group, 2 do told[group[i]] = group[i + 1] end
   local needed = told['last-delivered-id']
@@ -198,6 +204,8 @@ async def _translated() -> AsyncIterator[None]:
     except ResponseError as error:
         if "NOGROUP" in str(error) or "no such key" in str(error):
             raise NotFound("the stream's consumer group is gone") from error
+        if isinstance(error, OutOfMemoryError | ReadOnlyError) or _REFUSAL.search(str(error)):
+            raise Unavailable("the event stream takes nothing in", 5.0) from error
         raise
     except RedisError as error:
         raise Unavailable("the event stream refuses to work", 5.0) from error

@@ -1,5 +1,7 @@
 """Carries the outbox to the stream: in order, at least once, and again where the stream has lost what it was given.
 
+The stream is given no more than it may hold unhandled; the rest waits in the outbox, which has room for it.
+
 A crash between appending and marking sends an event twice; consumers know it by its id. Two relays at once share the
 work, because each skips what the other has locked.
 """
@@ -59,10 +61,14 @@ class RelayPolicy:
     poll_every: timedelta = timedelta(seconds=1)
     """Looks at the outbox this often even when nothing wakes it."""
     upkeep_every: timedelta = timedelta(seconds=5)
-    lost_after: timedelta = timedelta(seconds=30)
-    """Room for clocks that differ, before an event counts as lost by the stream."""
+    lost_after: timedelta = timedelta(seconds=2)
+    """How much older than the stream's oldest an event must be to count as lost by it: room for clocks that do not run
+    alike. One that is returned for nothing is handled once all the same."""
     keep: int = 1000
     """Acknowledged entries left in the stream, to look at."""
+    most_waiting: int = 10_000
+    """Entries not yet handled past which the stream is given no more: at some 2 kB each, 20 MB. A stream that does not
+    know its lag counts no further."""
 
 
 class Relay:
@@ -74,6 +80,8 @@ class Relay:
         self._signal = signal
         self._policy = policy or RelayPolicy()
         self._loops = Stoppable("relay")
+        self._room = 0
+        """How much more the stream may be given before it has to be looked at again."""
         self.relayed = 0
 
     async def run(self) -> None:
@@ -98,26 +106,37 @@ class Relay:
         self.relayed += len(rows)
         return len(rows)
 
-    async def return_lost(self, state: StreamState) -> int:
-        """Put events back that the stream has lost, for the next batch, and return how many (C-18)."""
-        reached = state.oldest_at or state.now
+    async def return_lost(self) -> StreamState:
+        """Put events back that the stream has lost, for the next batch, and return how it stands (C-18)."""
         async with self._db.dispatch() as tx:
-            count = await tx.execute(_RETURN_LOST, reached - self._policy.lost_after, self._policy.batch)
+            # Asked before the stream is: what it holds of this moment's past can't be younger then.
+            now = await tx.fetchval("SELECT clock_timestamp()")
+        state = await self._stream.state()
+        # An age, because the stream and the database each have a clock of their own.
+        age = state.now - (state.oldest_at or state.now)
+        async with self._db.dispatch() as tx:
+            count = await tx.execute(_RETURN_LOST, now - age - self._policy.lost_after, self._policy.batch)
         if count:
             _log.warning("lost_events_returned", count=count)
-        return count
+        return state
 
     async def upkeep_once(self) -> None:
-        """Measure the stream, return what it lost and trim what it no longer needs."""
+        """Trim what the stream no longer needs, return what it lost and measure it."""
+        # First, because a Redis without memory left refuses whatever might take some.
+        await self._stream.trim(self._policy.keep)
         await self._stream.create_group()
-        state = await self._stream.state()
+        state = await self.return_lost()
         STREAM_PENDING.set(state.backlog)
         STREAM_LAG.set(state.lag.total_seconds())
-        await self.return_lost(state)
-        await self._stream.trim(self._policy.keep)
 
     async def _relay_all(self) -> None:
+        if self._room < self._policy.batch:
+            self._room = self._policy.most_waiting - (await self._stream.state()).backlog
+        if self._room < self._policy.batch:
+            await self._loops.pause(self._policy.poll_every)
+            return
         count = await self.relay_once()
+        self._room -= count
         if count < self._policy.batch:
             await self._loops.unless_stopped(self._signal.wait(self._policy.poll_every), otherwise=None)
 
