@@ -33,6 +33,7 @@ from core.notifications.service import Notifications
 from core.notifications.webhooks import Webhooks
 from core.notifications.webhooks_signing import WebhookSecrets
 from core.ports import Database
+from core.reports.use_cases import ReportRecords
 from core.school.attendance.service import Attendance
 from core.school.fees.service import Fees
 from core.school.founding import Founding
@@ -124,6 +125,7 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
             marks=MarkUseCases.over(db, objects, clock),
             attendance=Attendance(db, clock),
             fees=Fees.over(db, clock),
+            report_records=ReportRecords.over(db, objects, clock),
             notifications=Notifications.over(db, clock),
             devices=make_devices(settings, db, clock),
             delivery_reports=DeliveryReports(db, clock, receipt_keys(settings), HttpSns()),

@@ -22,6 +22,7 @@ from deployments import (
     notification_trail,
     notifications,
     receipts,
+    report_records,
     school,
     school_links,
     school_loads,
@@ -29,6 +30,7 @@ from deployments import (
     school_policies,
     school_structure,
     spend,
+    verify,
     webhooks,
 )
 from deployments.ground import health, metrics
@@ -53,6 +55,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     marks.router,
     attendance.router,
     fees.router,
+    report_records.router,
+    verify.router,
     notifications.router,
     message_templates.router,
     notification_trail.router,

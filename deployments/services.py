@@ -16,6 +16,7 @@ from core.notifications.registering import Devices
 from core.notifications.service import Notifications
 from core.notifications.webhooks import Webhooks
 from core.ports import SignedFiles
+from core.reports.use_cases import ReportRecords
 from core.school.attendance.service import Attendance
 from core.school.fees.service import Fees
 from core.school.founding import Founding
@@ -40,6 +41,7 @@ class Services:
     marks: MarkUseCases
     attendance: Attendance
     fees: Fees
+    report_records: ReportRecords
     notifications: Notifications
     devices: Devices
     delivery_reports: DeliveryReports

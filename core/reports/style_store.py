@@ -45,3 +45,8 @@ async def set_photo(tx: Transaction, student_id: StudentId, key: str | None) -> 
         "UPDATE students SET photo_key = $2, version = version + 1 WHERE id = $1", student_id, key
     )
     return touched > 0
+
+
+async def has_student(tx: Transaction, student_id: StudentId) -> bool:
+    """Tell whether there is such a student."""
+    return bool(await tx.fetchval("SELECT EXISTS (SELECT FROM students WHERE id = $1)", student_id))

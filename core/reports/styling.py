@@ -50,10 +50,12 @@ class Styling:
     async def set_photo(self, principal: Principal, student_id: StudentId, content: bytes) -> str:
         """Keep a student's photo and name it in the record: by leaders. Raises ``NotFound``, ``InvalidInput``."""
         principal.require(Scope.REPORTS_MANAGE)
+        async with self._db.tenant(principal.school, read_only=True) as tx:
+            if not await style_store.has_student(tx, student_id):
+                raise NotFound("there is no such student")
         key = await self._keep(principal.school, content)
         async with self._db.tenant(principal.school, actor=principal.user_id) as tx:
-            if not await style_store.set_photo(tx, student_id, key):
-                raise NotFound("there is no such student")
+            await style_store.set_photo(tx, student_id, key)
         return key
 
     async def remove_photo(self, principal: Principal, student_id: StudentId) -> None:

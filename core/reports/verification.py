@@ -1,5 +1,6 @@
 """What anyone who holds a card may learn by its serial: that it is genuine, and no more than is needed to see it."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,8 +18,7 @@ class Genuine:
     serial: str
     school: str
     student: str
-    """First given name and initial of the family name."""
-    class_name: str
+    """Initials, to be compared with the name on the card."""
     session: str
     term: str
     issued_on: date
@@ -49,15 +49,18 @@ class Verification:
 
 def _shown(found: store.VerifiedRow) -> Genuine:
     card = Card.model_validate_json(found.content)
-    given = (card.student.given_names.split() or [""])[0]
     return Genuine(
         serial=found.serial,
         school=found.school_name,
-        student=f"{given} {card.student.family_name[:1]}.".strip(),
-        class_name=card.student.class_name,
+        student=_initials(card.student.name),
         session=card.session,
         term=card.term,
         issued_on=found.finalised_on,
         fingerprint=found.content_hash[:8],
         replaced=found.newest > found.version,
     )
+
+
+def _initials(name: str) -> str:
+    """Return the initials of a name with their marks: ``Ọ. T.``."""
+    return " ".join(f"{unicodedata.normalize('NFC', word)[0]}." for word in name.split())
