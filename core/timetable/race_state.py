@@ -174,7 +174,7 @@ class RaceState:
         """Return what to do now."""
         if self._end is None and now >= self._deadline:
             self._finish(Status.TIMED_OUT if self.best is None else Status.FEASIBLE)
-        if self._end is None and self.best is not None and (self.soft == 0 or self._is_proven()):
+        if self._end is None and self._is_proven():
             self._finish(Status.OPTIMAL)
         if self._end is None and self.best is not None and self._budget.feasibility_only:
             self._finish(Status.FEASIBLE)
@@ -201,11 +201,12 @@ class RaceState:
         if self._end is None:
             raise Broken("the race is not over")
         first = self.first or (None, None, None)
+        status = Status.OPTIMAL if self._is_proven() else self._end
         return RaceOutcome(
-            status=self._end,
+            status=status,
             best=self.best,
             soft=self.soft,
-            bound=self.soft if self._end is Status.OPTIMAL else self.bound,
+            bound=self.soft if status is Status.OPTIMAL else self.bound,
             cancelled=self._cancelled,
             solver=self.solver,
             first_solver=first[0],
@@ -301,7 +302,8 @@ class RaceState:
             self._finish(Status.INFEASIBLE)
 
     def _is_proven(self) -> bool:
-        return self.bound is not None and self.soft is not None and self.bound >= self.soft
+        """Tell whether nothing better can be found: no cost is below 0."""
+        return self.soft is not None and max(self.bound or 0, 0) >= self.soft
 
     def _keep_partial(self, partial: Assignment) -> None:
         placed = sum(start >= 0 for start in partial.starts)

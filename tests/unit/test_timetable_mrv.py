@@ -28,7 +28,7 @@ def test_it_finds_what_trying_everything_finds() -> None:
         if outcome.best is not None:
             assert cost(program, outcome.best)[0] == 0, seed
             found += 1
-    assert PROGRAMS / 5 < found < PROGRAMS * 4 / 5
+    assert PROGRAMS / 10 < found < PROGRAMS
 
 
 def test_the_same_seed_gives_the_same() -> None:

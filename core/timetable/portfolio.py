@@ -1,0 +1,57 @@
+"""Which solvers race on so many cores, and the judge that accepts their results."""
+
+from core.timetable.checker import validate
+from core.timetable.lowering import timetable_of
+from core.timetable.model import Problem
+from core.timetable.program import Assignment, Program
+from core.timetable.race_state import Judge, Lineup, Score
+from core.timetable.racers import Racer
+
+_SOLVERS = "core.timetable.solvers"
+EJECTION = Racer(name="ejection chain", solver=f"{_SOLVERS}.native.constructing:EjectionChain")
+ANNEALING = Racer(name="annealing", solver=f"{_SOLVERS}.native.annealing:Annealing")
+CP_SAT = Racer(name="cp-sat", solver=f"{_SOLVERS}.cpsat:CpSat", exact=True)
+MRV = Racer(name="mrv", solver=f"{_SOLVERS}.mrv:Mrv", exact=True)
+"""Restarts of one solver with different seeds race as racers of their own: ``_seeded``."""
+
+
+def lineup(cores: int) -> Lineup:
+    """Return who races on so many cores: on two, a constructor beside CP-SAT, then annealing beside CP-SAT.
+
+    With more, one exact racer takes a thread of every three, the others are seeds of the heuristics.
+    """
+    threads = max(1, cores // 3)
+    exact = _threaded(CP_SAT, threads)
+    seeds = max(1, cores - threads - 1)
+    return Lineup(
+        finders=(EJECTION, exact, MRV, *_seeded(EJECTION, seeds - 1)),
+        improvers=(ANNEALING, exact, *_seeded(ANNEALING, seeds)),
+    )
+
+
+def warm_on(cores: int) -> tuple[str, ...]:
+    """Return the solvers whose processes are worth starting before the problem is read."""
+    return tuple(racer.solver for racer in lineup(cores).finders[: max(1, min(cores, 2))])
+
+
+def judge_of(problem: Problem, program: Program) -> Judge:
+    """Return the independent checker as the race asks it."""
+
+    def judge(assignment: Assignment) -> Score:
+        verdict = validate(problem, timetable_of(problem, program, assignment), complete=True)
+        hard = tuple(violation.sentence for violation in verdict.violations if violation.hard)
+        return Score(verdict.hard, verdict.soft, hard)
+
+    return judge
+
+
+def _threaded(racer: Racer, threads: int) -> Racer:
+    return Racer(name=racer.name, solver=racer.solver, workers=threads, exact=racer.exact)
+
+
+def _seeded(racer: Racer, count: int) -> tuple[Racer, ...]:
+    """Return more racers of one solver; each run has a seed of its own."""
+    return tuple(
+        Racer(name=f"{racer.name} {i + 2}", solver=racer.solver, workers=racer.workers, exact=racer.exact)
+        for i in range(count)
+    )
