@@ -13,7 +13,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
@@ -25,9 +25,11 @@ _PACKAGES: dict[Face, tuple[str, str]] = {
     "sans": ("fontpkg_noto_sans", "files/NotoSans[wdth,wght].ttf"),
     "serif": ("fontpkg_noto_serif", "files/NotoSerif[wdth,wght].ttf"),
 }
-_WEIGHTS = {"normal": 400, "bold": 700}
+WEIGHTS = (400, 700)
 _FEATURES = ("ccmp", "locl", "mark", "mkmk", "kern", "tnum", "lnum")
 """``mark`` and ``mkmk`` set tone marks over dotted letters; ``tnum`` keeps columns of figures straight."""
+_MULTIPLE = 2
+"""OpenType's number for substitutions of one glyph by several."""
 LETTERS = (
     *range(0x20, 0x7F),
     *range(0xA0, 0x250),  # Latin-1, Latin Extended A and B: ƙ, ƴ, ǹ
@@ -47,16 +49,18 @@ class Fonts:
         """Keep cut fonts in a folder, which any number of processes may share."""
         self._folder = folder
         self.css = cache(self._css)
+        self.file = cache(self._file)
 
     def _css(self, face: Face) -> str:
         """Return the rules that give a document the face by the name ``Card``."""
         return "".join(
             f"@font-face{{font-family:Card;font-weight:{weight};src:url(data:font/ttf;base64,"
-            f"{base64.b64encode(self._cut(face, weight)).decode()})}}"
-            for weight in _WEIGHTS.values()
+            f"{base64.b64encode(self.file(face, weight)).decode()})}}"
+            for weight in WEIGHTS
         )
 
-    def _cut(self, face: Face, weight: int) -> bytes:
+    def _file(self, face: Face, weight: int) -> bytes:
+        """Return one weight of a face as TrueType, cut to ``LETTERS``."""
         if self._folder is None:
             return cut(face, weight)
         place = self._folder / f"{face}-{weight}-{_edition(face)}.ttf"
@@ -73,20 +77,49 @@ def whole(face: Face) -> bytes:
 
 def cut(face: Face, weight: int) -> bytes:
     """Return one weight of a face with ``LETTERS`` alone, as TrueType."""
+    font = TTFont(io.BytesIO(_with_letters(face)), recalcTimestamp=False)
+    return _saved(instantiateVariableFont(font, {"wght": weight, "wdth": 100}, inplace=True))
+
+
+@cache
+def _with_letters(face: Face) -> bytes:
+    """Return a face with ``LETTERS`` alone and all its weights."""
     font = TTFont(io.BytesIO(whole(face)), recalcTimestamp=False)
+    _keep_letters_whole(font)
     options = Options(layout_features=list(_FEATURES), hinting=False, notdef_outline=True, drop_tables=["DSIG", "MVAR"])
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=LETTERS)
     subsetter.subset(font)
-    still = instantiateVariableFont(font, {"wght": weight, "wdth": 100}, inplace=True)
+    return _saved(font)
+
+
+def _keep_letters_whole(font: TTFont) -> None:
+    """Let a dotted letter be one glyph, which readers copy and search rightly.
+
+    Noto Sans takes five of them apart (ẹ into e and a dot), although tones find their place on the whole letter too;
+    PDFium gives such names back with letters doubled.
+    """
+    table = font["GSUB"].table
+    for record in table.FeatureList.FeatureRecord:
+        if record.FeatureTag == "ccmp":
+            feature = record.Feature
+            lookups = [at for at in feature.LookupListIndex if not _takes_apart(table.LookupList.Lookup[at])]
+            feature.LookupListIndex, feature.LookupCount = lookups, len(lookups)
+
+
+def _takes_apart(lookup: Any) -> bool:
+    return bool(getattr(lookup.SubTable[0], "ExtensionLookupType", lookup.LookupType) == _MULTIPLE)
+
+
+def _saved(font: TTFont) -> bytes:
     target = io.BytesIO()
-    still.save(target)
+    font.save(target)
     return target.getvalue()
 
 
 def _edition(face: Face) -> str:
     """Return what tells a cut font from one that another release would make."""
-    made_of = (version(_PACKAGES[face][0]), version("fonttools"), _FEATURES, LETTERS)
+    made_of = (version(_PACKAGES[face][0]), version("fonttools"), _FEATURES, LETTERS, _MULTIPLE)
     return hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
 
 

@@ -1,8 +1,10 @@
 """From a card's data to the HTML of its pages. The document refers to nothing outside itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 import segno
@@ -17,6 +19,7 @@ from core.reports.fonts import Fonts
 from core.reports.images import load_all
 from core.reports.ports import ImageSource
 from core.reports.splitting import destination
+from core.school.grading import whole
 
 _FOLDER = Path(__file__).parent / "templates"
 _POLICY = (
@@ -26,6 +29,8 @@ _POLICY = (
 _QR_LEVEL = "m"
 """Up to 15 % of the code may be smudged."""
 _HASH_LETTERS = 12
+_REMARK_LETTERS, _REMARK_LETTERS_BESIDE_THE_YEAR = 38, 26
+"""How many letters of a teacher's remark stand on a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,17 @@ async def render_cards(
     """
     keys = [style.logo_key, *(key for card in cards for key in _picture_keys(card, style))]
     pictures = await load_all(images, keys)
-    return _environment().get_template("report-card.html").render(
-        cards=cards,
-        style=style,
-        theme=theme_of(style, fonts),
-        pictures={key: Markup(uri) for key, uri in pictures.items()},  # noqa: S704 - base64 that was encoded here
-        shared=_shared(cards, style),
-        verify_url=verify_url.rstrip("/"),
+    return (
+        _environment()
+        .get_template("report-card.html")
+        .render(
+            cards=cards,
+            style=style,
+            theme=theme_of(style, fonts),
+            pictures={key: Markup(uri) for key, uri in pictures.items()},  # noqa: S704 - base64 that was encoded here
+            shared=_shared(cards, style),
+            verify_url=verify_url.rstrip("/"),
+        )
     )
 
 
@@ -109,14 +118,23 @@ def _environment() -> Environment:
 def qr_code(address: str) -> Markup:
     """Return a QR code as SVG, its modules one path."""
     code = segno.make(address, error=_QR_LEVEL, micro=False, boost_error=False)
-    rows = [
-        f"M{x} {y}h1v1h-1z" for y, row in enumerate(code.matrix_iter(border=0)) for x, module in enumerate(row) if module
-    ]
     side = code.symbol_size(border=0)[0]
+    path = "".join(_runs(code.matrix_iter(border=0)))
     return Markup(
         '<svg class="qr" viewBox="0 0 {side} {side}" shape-rendering="crispEdges" role="img" '
         'aria-label="Code of the page that checks this card"><path d="{path}"/></svg>'
-    ).format(side=side, path="".join(rows))
+    ).format(side=side, path=path)
+
+
+def _runs(rows: Iterable[Iterable[int]]) -> Iterator[str]:
+    """Yield a box for each run of dark modules: a third of the path that single modules make."""
+    for y, row in enumerate(rows):
+        x = 0
+        for dark, run in groupby(row):
+            length = len(list(run))
+            if dark:
+                yield f"M{x} {y}h{length}v1h-{length}z"
+            x += length
 
 
 def _picture_keys(card: Card, style: CardStyle) -> list[str | None]:
@@ -131,17 +149,19 @@ def _shared(cards: Sequence[Card], style: CardStyle) -> list[str]:
 
 
 def _density(card: Card) -> str:
-    """Return how tightly a card is set, so that as many subjects as schools teach fit on a page."""
-    count = len(card.subjects)
-    return "roomy" if count <= 9 else "normal" if count <= 13 else "tight"
+    """Return how tightly a card is set, by the lines its table will take, so that it keeps to a page where it can."""
+    letters = _REMARK_LETTERS_BESIDE_THE_YEAR if card.cumulative else _REMARK_LETTERS
+    lines = sum(max(1, -(-len(line.teacher_remark) // letters)) for line in card.subjects)
+    lines += 4 if card.cumulative else 0
+    return "roomy" if lines <= 10 else "normal" if lines <= 15 else "tight"
 
 
 def _trend_of(card: Card) -> Markup:
     return trend([Point(each.average, *labels_of(each.term)) for each in card.trend])
 
 
-def _is_failing(card: Card, line_score: object) -> bool:
-    return card.policy is not None and line_score is not None and bool(line_score < card.policy.pass_mark)  # type: ignore[operator]
+def _is_failing(card: Card, score: Decimal | None) -> bool:
+    return card.policy is not None and score is not None and whole(score) < card.policy.pass_mark
 
 
 def _foot(card: Card) -> tuple[str, str]:

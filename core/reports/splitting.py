@@ -55,7 +55,7 @@ def merge(documents: Iterable[tuple[str, bytes]]) -> bytes:
 def _starts(document: pikepdf.Pdf, serials: Sequence[str]) -> list[int]:
     """Return the index of each card's first page, checked to begin at the first page and to rise."""
     places = document.Root.get("/Dests", pikepdf.Dictionary())
-    numbers = {page.objgen: number for number, page in enumerate(document.pages)}
+    numbers: dict[object, int] = {page.objgen: number for number, page in enumerate(document.pages)}
     starts = []
     for serial in serials:
         place = places.get(f"/{destination(serial)}")
