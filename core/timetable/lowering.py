@@ -51,6 +51,11 @@ class Lowering:
         self._block_of = problem.block_of
         self._room_index = {room.id: i for i, room in enumerate(problem.rooms)}
         self._buildings = _numbered(room.building for room in problem.rooms if room.building is not None)
+        starts = range(self.calendar.slots)
+        self._spans = {
+            duration: [span for start in starts if (span := self.calendar.span(start, duration)) is not None]
+            for duration in {lesson.duration for lesson in problem.lessons}
+        }
         self._cuts: dict[tuple[int, int], set[int]] = defaultdict(set)
         self._start_cost: list[dict[int, int]] = [defaultdict(int) for _ in problem.tied]
         self._room_cuts: dict[tuple[int, str, int], set[str]] = defaultdict(set)
@@ -94,14 +99,12 @@ class Lowering:
             if rule.hard:
                 self.forbid(lesson.id, astray[lesson.duration].keys())
                 continue
+            cost = self._start_cost[self._block_of[lesson.id]]
             for start, by in astray[lesson.duration].items():
-                self.add_start_cost(lesson.id, start, rule.price(by))
+                cost[start] += rule.price(by)
 
     def _deviations(self, duration: int, deviation: Callable[[range], int]) -> Iterator[tuple[int, int]]:
-        for start in range(self.calendar.slots):
-            span = self.calendar.span(start, duration)
-            if span is not None and (by := deviation(span)):
-                yield start, by
+        return ((span.start, by) for span in self._spans[duration] if (by := deviation(span)))
 
     def forbid_room(self, lesson: str, need: int, room: str, source: int | None = None) -> None:
         """Forbid a room to a need of a lesson."""
@@ -222,7 +225,7 @@ class Lowering:
     def add_what_always_holds(self) -> None:
         """Write the day's end, availability, locks and clashes."""
         every = frozenset(range(self.calendar.slots))
-        over = {d: [s for s in every if self.calendar.span(s, d) is None] for d in range(1, 49)}
+        over = {duration: every - {span.start for span in spans} for duration, spans in self._spans.items()}
         for lesson in self.problem.lessons:
             self.forbid(lesson.id, over[lesson.duration], OVER_END)
             self._cut_to_availability(lesson)

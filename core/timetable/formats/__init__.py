@@ -1,0 +1,1 @@
+"""Reads and writes timetables in the forms that schools and programs have."""
