@@ -13,6 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from core.reports import wording
+from core.reports.broadsheet import Broadsheet
 from core.reports.card import Card, CardStyle
 from core.reports.charts import Point, labels_of, trend
 from core.reports.fonts import Fonts
@@ -72,6 +73,25 @@ async def render_cards(
             pictures={key: Markup(uri) for key, uri in pictures.items()},  # noqa: S704 - base64 that was encoded here
             shared=_shared(cards, style),
             verify_url=verify_url.rstrip("/"),
+        )
+    )
+
+
+async def render_broadsheet(
+    sheet: Broadsheet, style: CardStyle, images: ImageSource, *, fonts: Fonts | None = None
+) -> str:
+    """Return a class's broadsheet as an HTML document for A4 across; ``landscape`` is to be asked of the printer."""
+    key = style.logo_key or sheet.school.logo
+    crest = (await load_all(images, [key])).get(key or "", "")
+    return (
+        _environment()
+        .get_template("broadsheet.html")
+        .render(
+            sheet=sheet,
+            style=style,
+            theme=theme_of(style, fonts),
+            crest=Markup(crest),  # noqa: S704 - base64 that was encoded here
+            figures=_lines_of_figures(sheet),
         )
     )
 
@@ -156,12 +176,21 @@ def _density(card: Card) -> str:
     return "roomy" if lines <= 10 else "normal" if lines <= 15 else "tight"
 
 
+def _lines_of_figures(sheet: Broadsheet) -> list[tuple[str, list[str]]]:
+    return [
+        ("Class average", [wording.tenth(each.average) for each in sheet.figures]),
+        ("Highest", [wording.figure(each.highest) for each in sheet.figures]),
+        ("Lowest", [wording.figure(each.lowest) for each in sheet.figures]),
+        ("Passed, of those who sat", [f"{each.passed}/{each.sat}" for each in sheet.figures]),
+    ]
+
+
 def _trend_of(card: Card) -> Markup:
     return trend([Point(each.average, *labels_of(each.term)) for each in card.trend])
 
 
-def _is_failing(card: Card, score: Decimal | None) -> bool:
-    return card.policy is not None and score is not None and whole(score) < card.policy.pass_mark
+def _is_failing(graded: Card | Broadsheet, score: Decimal | None) -> bool:
+    return graded.policy is not None and score is not None and whole(score) < graded.policy.pass_mark
 
 
 def _foot(card: Card) -> tuple[str, str]:
