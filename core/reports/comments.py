@@ -113,7 +113,7 @@ def _warned(
     found: re.Match[str], student: StudentRecord, others: Mapping[str, StudentRecord], wrong: frozenset[str]
 ) -> Warned | None:
     word = found[0]
-    plain = folded(word.removesuffix("'s").removesuffix("’s"))
+    plain = folded(word).removesuffix("'s").removesuffix("’s")
     if plain in wrong:
         sentence = f"“{word}” is said of a {student.gender.value} student"
         return Warned("wrong_pronoun", found.start(), found.end(), word, sentence)

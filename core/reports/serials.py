@@ -18,7 +18,8 @@ def new_serial() -> str:
 def normal(typed: str) -> str | None:
     """Return a serial as it is kept, from what a person typed; None where it can be none."""
     plain = typed.replace("-", "").replace(" ", "").upper().translate(_MISREAD)
-    return _grouped(plain) if len(plain) == _LENGTH and _SERIAL.fullmatch(plain) else None
+    # Some letters outside ASCII become letters of ours as capitals, so that what was typed is asked, too.
+    return _grouped(plain) if typed.isascii() and _SERIAL.fullmatch(plain) else None
 
 
 def _grouped(plain: str) -> str:

@@ -372,7 +372,7 @@ async def test_another_schools_ids_are_not_there(office: Office, db: PostgresDat
     """Every route answers 404 to another school's term, class, student and bank."""
     other = await make_school(db)
     theirs = Office(office.client, other, office.folder)
-    asked = [
+    asked: list[tuple[str, str, dict[str, Any]]] = [
         ("GET", f"{theirs.arm}/entries", {}),
         ("GET", f"{office.term}/class-arms/{other.arms[0]}/entries", {}),
         ("PUT", f"{theirs.of(0)}/ratings", {"tag": 0, "json": {"scores": {"Honesty": 3}}}),
