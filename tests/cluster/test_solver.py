@@ -1,0 +1,172 @@
+"""The race on real Ray: tokens reach every racer, and the death of a racer or a node does not end it."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import psutil
+import pytest
+import ray
+
+from actors.cancellation import Tokens, Watch, cancel
+from actors.solver import RayRacers, solver_places
+from core.timetable.race_state import Lineup, RaceOutcome
+from core.timetable.racers import Racer
+from core.timetable.racing import race
+from core.timetable.solvers.port import Budget, Progress, Status
+from tests.factories.racing import BEST, Deaf, FindsWhenTold, Polite, judge, racer, told_file, two_blocks
+
+NAMESPACE = "schoolos"
+WITHIN_S = 60.0
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+
+class Course:
+    """A race in a thread of its own."""
+
+    def __init__(self, *finders: Racer, places: int = 2) -> None:
+        self.id = uuid4().hex
+        self.seed = random.randrange(10**9)
+        self.heard: list[Progress] = []
+        self._finders = finders
+        self._places = places
+        self._outcome: list[RaceOutcome] = []
+        self._thread = threading.Thread(target=self._race)
+        self._thread.start()
+
+    def _race(self) -> None:
+        with Watch((self.id,), NAMESPACE) as watch, RayRacers(self.id, NAMESPACE, self._places) as host:
+            outcome = race(
+                two_blocks(),
+                Lineup(finders=self._finders, improvers=()),
+                Budget(seconds=WITHIN_S, seed=self.seed),
+                host=host,
+                judge=judge,
+                report=self.heard.append,
+                stopped=lambda: watch.cancelled,
+            )
+        self._outcome.append(outcome)
+
+    def until(self, holds: Callable[[Progress], object]) -> None:
+        """Wait until the race tells so."""
+        deadline = time.monotonic() + WITHIN_S
+        while not (self.heard and holds(self.heard[-1])):
+            assert time.monotonic() < deadline, self.heard[-1:]
+            time.sleep(0.01)
+
+    def outcome(self) -> RaceOutcome:
+        """Wait for the end."""
+        self._thread.join(WITHIN_S)
+        return self._outcome[0]
+
+
+def children() -> list[psutil.Process]:
+    """Return the processes in which solvers run."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if "core.timetable.child" in process.cmdline():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_a_cancelled_race_stops_its_racers_wherever_they_are() -> None:
+    """One token ends the polite and the deaf alike; no process of theirs is left half a second later."""
+    course = Course(racer(Polite), racer(Deaf))
+    course.until(lambda told: told.attempts >= 1 and len(children()) >= 2)
+    before = time.monotonic()
+    cancel(course.id, NAMESPACE)
+    outcome = course.outcome()
+    took = time.monotonic() - before
+    psutil.wait_procs(children(), timeout=0.5)
+    assert children() == []
+    assert (outcome.status, outcome.cancelled) == (Status.CANCELLED, True)
+    assert took < 2
+
+
+def test_the_first_to_find_stops_the_other() -> None:
+    """The winner's result is accepted and the loser's process is gone when the race is over."""
+    course = Course(racer(FindsWhenTold), racer(Deaf))
+    course.until(lambda told: told.attempts >= 1 and len(children()) >= 2)
+    told_file(course.seed).touch()
+    outcome = course.outcome()
+    told_file(course.seed).unlink()
+    psutil.wait_procs(children(), timeout=0.5)
+    assert (outcome.status, outcome.best, outcome.first_solver) == (Status.OPTIMAL, BEST, "FindsWhenTold")
+    assert children() == []
+
+
+@pytest.fixture
+def second_node() -> Iterator[int]:
+    """Another node of the cluster with two places for solvers; its process group."""
+    address = ray.get_runtime_context().gcs_address
+    node = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "ray.scripts.scripts", "start", f"--address={address}", "--block"),
+            *("--num-cpus=1", '--resources={"solver": 2}', "--disable-usage-stats"),
+            *("--object-store-memory=80000000", "--include-log-monitor=false"),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    before, deadline = solver_places(), time.monotonic() + WITHIN_S
+    while solver_places() < before + 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    yield node.pid
+    end_session(node.pid)
+    node.wait()
+
+
+def end_session(session: int) -> None:
+    """Kill everything of a session at once, as a machine that loses its power."""
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session:
+                process.send_signal(signal.SIGKILL)
+        except (psutil.Error, ProcessLookupError):
+            continue
+
+
+def test_a_race_outlives_a_node(second_node: int) -> None:
+    """Racers on a node that is gone are lost and sent in again; the race goes on and is won."""
+    finders = [racer(FindsWhenTold, name=f"waiting {i}") for i in range(4)]
+    course = Course(*finders, places=4)
+    course.until(lambda told: told.attempts >= 4)
+    end_session(second_node)
+    deadline = time.monotonic() + WITHIN_S
+    while solver_places() > 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    told_file(course.seed).touch()
+    outcome = course.outcome()
+    told_file(course.seed).unlink()
+    assert (outcome.status, outcome.best) == (Status.OPTIMAL, BEST)
+    assert outcome.failures
+
+
+async def test_a_token_is_kept_for_those_who_ask_late_and_not_for_ever() -> None:
+    """A waiter is told at once, a late one too, one without a cancelled key never; memory is bounded."""
+    tokens = Tokens(most_remembered=3)
+    waiting = asyncio.create_task(tokens.wait(["race", "race/1"], 10))
+    await asyncio.sleep(0)
+    tokens.cancel("race/1")
+    assert await waiting
+    assert await tokens.wait(["race/1"], 0)
+    assert not await tokens.wait(["race"], 0)
+    for i in range(100):
+        tokens.cancel(f"other/{i}")
+    assert not await tokens.wait(["race/1"], 0)
+    assert tokens.size == 3
