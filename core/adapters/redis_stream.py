@@ -118,7 +118,8 @@ class RedisEventStream:
 
     async def append(self, entries: Sequence[Mapping[str, str]]) -> Sequence[str]:
         """Append entries in order and return their ids."""
-        async with _translated(), self._redis.pipeline(transaction=False) as pipe:
+        # All or none: of a batch that broke off in a full Redis, what got in would only come again and fill it more.
+        async with _translated(), self._redis.pipeline(transaction=True) as pipe:
             for fields in entries:
                 pipe.xadd(self._stream, dict(fields))
             ids: list[str] = await pipe.execute()

@@ -21,7 +21,7 @@ from tests.fault.servers import Server
 
 BACK_WITHIN_S = LEASE.total_seconds() + 5
 _PATIENCE_S = 60
-_PAIRED = 0.5
+_PAIRED = 0.7
 """How many of the kills come together with another one."""
 
 T = TypeVar("T")
@@ -63,8 +63,8 @@ class Harm:
         self._rig = rig
         self._chance = chance
 
-    def rounds(self) -> list[Sequence[Target | Server]]:
-        """Return twenty kills, many of them two at once, and the death of each server, in a random order."""
+    def rounds(self, kills: int) -> list[Sequence[Target | Server]]:
+        """Return up to twenty kills, many of them two at once, and the death of each server, in a random order."""
         relay, notifier = self._rig.relay, self._rig.notifier
         targets = [
             *[Target("worker", notifier, slot) for slot in range(WORKERS) for _ in range(5)],
@@ -73,7 +73,7 @@ class Harm:
             *[Target("supervisor", relay)] * 2,
         ]
         rounds: list[list[Target | Server]] = []
-        for target in self._chance.sample(targets, len(targets)):
+        for target in self._chance.sample(targets, kills):
             if rounds and len(rounds[-1]) == 1 and target not in rounds[-1] and self._chance.random() < _PAIRED:
                 rounds[-1].append(target)
             else:

@@ -246,9 +246,10 @@ async def test_nobody_speaks_for_a_school_but_its_outbox(db: PostgresDatabase, s
 
 
 async def test_a_committed_event_reaches_its_handler_at_once(
-    db: PostgresDatabase, stream: RedisEventStream, relay: Relay, school: SchoolId
+    db: PostgresDatabase, stream: RedisEventStream, signal: PostgresSignal, school: SchoolId
 ) -> None:
     """Relay and consumer, both asleep, bring a committed event to its handler without waiting for a poll."""
+    relay = Relay(db, stream, signal)
     arrived: asyncio.Queue[EventId] = asyncio.Queue()
 
     async def handle(event: Event) -> None:
