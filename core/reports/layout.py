@@ -29,6 +29,8 @@ _POLICY = (
 """Content security policy of every document: what is not in it can't be loaded, and no script runs."""
 _QR_LEVEL = "m"
 """Up to 15 % of the code may be smudged."""
+_QR_MASK = 2
+"""Readers take any of the eight; weighing them against each other would cost a third of a card's layout."""
 _HASH_LETTERS = 12
 _REMARK_LETTERS, _REMARK_LETTERS_BESIDE_THE_YEAR = 38, 26
 """How many letters of a teacher's remark stand on a line."""
@@ -137,7 +139,7 @@ def _environment() -> Environment:
 
 def qr_code(address: str) -> Markup:
     """Return a QR code as SVG, its modules one path."""
-    code = segno.make(address, error=_QR_LEVEL, micro=False, boost_error=False)
+    code = segno.make(address, error=_QR_LEVEL, micro=False, boost_error=False, mask=_QR_MASK)
     side = code.symbol_size(border=0)[0]
     path = "".join(_runs(code.matrix_iter(border=0)))
     return Markup(

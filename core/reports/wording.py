@@ -22,9 +22,9 @@ _MEANINGS = {
 
 def clean(text: str, letters: int = 1000) -> str:
     """Return text as one composed line that no control or direction character can bend, cut to so many letters."""
-    composed = unicodedata.normalize("NFC", text[: letters * 4])
-    kept = ("" if _is_unprintable(char) else char for char in " ".join(composed.split()))
-    line = "".join(kept)
+    line = " ".join(unicodedata.normalize("NFC", text[: letters * 4]).split())
+    if not line.isprintable():
+        line = "".join(char for char in line if unicodedata.category(char) not in _UNPRINTABLE)
     return line if len(line) <= letters else f"{line[: letters - 1].rstrip()}…"
 
 
@@ -122,7 +122,3 @@ def css_text(text: str) -> str:
     """Return text as a CSS string, every character but plain letters and figures escaped: none can end it."""
     escaped = (char if char.isascii() and char.isalnum() else f"\\{ord(char):x} " for char in text)
     return f'"{"".join(escaped)}"'
-
-
-def _is_unprintable(char: str) -> bool:
-    return unicodedata.category(char) in _UNPRINTABLE
