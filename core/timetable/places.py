@@ -7,6 +7,7 @@ from typing import Any
 from core.timetable.model import Lesson, Placement
 from core.timetable.rules.base import Violation
 from core.timetable.view import View
+from core.timetable.wording import counted
 
 
 def misplaced(view: View, *, complete: bool) -> Iterator[Violation]:
@@ -47,7 +48,8 @@ def _start(view: View, lesson: Lesson, placement: Placement) -> Iterator[Violati
 def _rooms(view: View, lesson: Lesson, placement: Placement) -> Iterator[Violation]:
     when = view.calendar.label(placement.slot)
     if len(placement.rooms) > len(lesson.rooms):
-        what = f"{view.label(lesson)} on {when} has {len(placement.rooms)} rooms; it needs {len(lesson.rooms)}."
+        given, needed = counted(len(placement.rooms), "room"), len(lesson.rooms) or "none"
+        what = f"{view.label(lesson)} on {when} has {given}; it needs {needed}."
         yield _law("room_choice", what, lessons=(lesson.id,), slots=(placement.slot,))
     locked = lesson.locked_rooms or (None,) * len(lesson.rooms)
     for need, room, fixed in zip(lesson.rooms, view.rooms(lesson), locked, strict=False):

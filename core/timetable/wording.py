@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number of things in words: ``1 period``, ``7 periods``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Return a number of things in words: ``no periods``, ``1 period``, ``7 periods``."""
+    return f"{number} {noun}" if number == 1 else f"{number or 'no'} {noun}s"
 
 
 def bounds(least: int, most: int | None) -> str:

@@ -26,6 +26,7 @@ TOO_DEEP = "This is nested too deeply."
 _Read = TypeVar("_Read", bound=BaseModel)
 _WORDS = {
     "missing": "This is missing.",
+    "json_invalid": "This is nested too deeply, or holds half a character.",
     "extra_forbidden": "This is not known here; see whether it is spelt right.",
     "union_tag_not_found": 'A rule says of which kind it is, as in {"kind": "gaps"}.',
     "union_tag_invalid": f"There is no such kind of rule. There are: {listed(sorted(RULES))}.",

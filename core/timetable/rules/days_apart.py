@@ -36,11 +36,12 @@ class DaysApart(Rule):
                 continue
             apart = abs(view.day(one) - view.day(other))
             if apart < self.at_least:
-                first, second = sorted((view.day(one), view.day(other)))
+                first, second = (view.day_name(day) for day in sorted((view.day(one), view.day(other))))
+                when = f"on {first} and {second}" if apart else f"twice on {first}"
                 yield self.violation(
                     self.at_least - apart,
-                    f"{view.label(one)} comes on {view.day_name(first)} and {view.day_name(second)}; its days should "
-                    f"be at least {counted(self.at_least, 'day')} apart.",
+                    f"{view.label(one)} comes {when}; its days should be at least {counted(self.at_least, 'day')} "
+                    "apart.",
                     lessons=(one.id, other.id),
                     groups=one.groups,
                     slots=(view.span(one).start, view.span(other).start),

@@ -12,7 +12,7 @@ from pydantic import Field
 from core.errors import Fault
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.selecting import People, Selection
-from core.timetable.wording import whom
+from core.timetable.wording import counted, whom
 
 if TYPE_CHECKING:
     from core.timetable.lowering import Lowering
@@ -73,7 +73,7 @@ class Travel(Rule):
         return self.violation(
             missing,
             f"{view.name(who)} has {view.label(one)} in {way[0]} and then {view.label(other)} in {way[1]} on "
-            f"{view.calendar.label(view.span(other).start)}, {missing} {self.unit} too soon for the way.",
+            f"{view.calendar.label(view.span(other).start)}, {counted(missing, self.unit[:-1])} too soon for the way.",
             lessons=(one.id, other.id),
             slots=(*view.span(one), *view.span(other)),
             **whom(who),
