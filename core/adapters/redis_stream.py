@@ -110,11 +110,23 @@ class RedisEventStream:
     async def create_group(self) -> None:
         """Make stream and group where they are missing; the group begins at the first entry."""
         async with _translated():
+            # Looked for first, because a Redis without memory left refuses even to say that there is one.
+            if await self._has_group():
+                return
             try:
                 await self._redis.xgroup_create(self._stream, GROUP, id="0", mkstream=True)
             except ResponseError as error:
                 if "BUSYGROUP" not in str(error):
                     raise
+
+    async def _has_group(self) -> bool:
+        try:
+            groups = await self._redis.xinfo_groups(self._stream)
+        except ResponseError as error:
+            if "no such key" in str(error):
+                return False
+            raise
+        return any(group["name"] == GROUP for group in groups)
 
     async def append(self, entries: Sequence[Mapping[str, str]]) -> Sequence[str]:
         """Append entries in order and return their ids."""

@@ -83,9 +83,11 @@ async def emit_many(db: PostgresDatabase, school: MadeSchool, count: int) -> set
 async def relaying(relay: Relay) -> AsyncIterator["asyncio.Task[None]"]:
     """Run a relay; raise what ended it early."""
     running = asyncio.create_task(relay.run())
-    yield running
-    relay.stop()
-    await running
+    try:
+        yield running
+    finally:
+        relay.stop()
+        await running
 
 
 class Handling:
@@ -138,7 +140,7 @@ async def test_a_redis_without_memory_left_mends_itself(
     """At its memory's end Redis takes no event more and nothing breaks; consumers make room, and none is lost."""
     school = await make_school(db, students=1)
     async with aioredis.Redis.from_url(redis.url) as client:
-        cap = (await client.info("memory"))["used_memory"] + MEGABYTE
+        cap = (await client.info("memory"))["used_memory"] + MEGABYTE // 2
         await client.config_set("maxmemory", cap)
         events = await emit_many(db, school, 1_000)
         policy = RelayPolicy(batch=50, poll_every=SOON, upkeep_every=SOON, keep=20)
