@@ -207,6 +207,8 @@ class Lowering:
         **bound: Any,
     ) -> None:
         """Give who is in these lessons the time to walk between buildings; ``bound`` is the rest of a ``Travel``."""
+        if home is not None:
+            self._buildings.setdefault(home, len(self._buildings))
         index: dict[str | None, int] = dict(self._buildings.items())
         between = {(index[a], index[b]): time for (a, b), time in slots_between.items() if a in index and b in index}
         travel = Travel(
@@ -214,7 +216,7 @@ class Lowering:
             track=self.track(lessons),
             stops=tuple(self._stop(self.problem.lesson[lesson]) for lesson in lessons),
             slots_between=between,
-            home=index.get(home, -1) if home is not None else -1,
+            home=-1 if home is None else index[home],
             **bound,
         )
         self._travels.append(travel)

@@ -221,12 +221,12 @@ class Problem(Frozen):
 
     name: str = ""
     calendar: Calendar
-    subjects: tuple[Subject, ...] = ()
-    teachers: tuple[Teacher, ...] = ()
-    groups: tuple[Group, ...] = ()
-    rooms: tuple[Room, ...] = ()
-    lessons: tuple[Lesson, ...] = ()
-    rules: tuple[AnyRule, ...] = ()
+    subjects: tuple[Subject, ...] = Field(default=(), max_length=5_000)
+    teachers: tuple[Teacher, ...] = Field(default=(), max_length=5_000)
+    groups: tuple[Group, ...] = Field(default=(), max_length=5_000)
+    rooms: tuple[Room, ...] = Field(default=(), max_length=5_000)
+    lessons: tuple[Lesson, ...] = Field(default=(), max_length=50_000)
+    rules: tuple[AnyRule, ...] = Field(default=(), max_length=5_000)
     """Clashes, availability, locks and the end of the day hold always and are not listed."""
 
     @cached_property
@@ -302,7 +302,7 @@ class Problem(Frozen):
 
         def root(i: int) -> int:
             while parent[i] != i:
-                i = parent[i]
+                parent[i] = i = parent[parent[i]]
             return i
 
         for rule in self.rules:

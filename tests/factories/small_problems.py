@@ -224,7 +224,7 @@ def _travel(random: Random, school: Problem) -> dict[str, Any]:
         "time": random.randint(0, 3) * (25 if unit == "minutes" else 1),
         "unit": unit,
         "between": random.choice([[], ways]),
-        "home": random.choice([None, *there]),
+        "home": random.choice([None, "Gate", *there]),
     }
 
 

@@ -155,9 +155,17 @@ FAULTS: dict[str, tuple[Change, str, str]] = {
         "These are 0 lessons, and 1 come before: each needs its partner.",
     ),
     "unknown building": (
-        added("rules", value={"kind": "travel", "people": {"teachers": ["*"]}, "home": "Moon"}),
-        "/rules/2/home",
-        "No room is in a building “Moon”.",
+        added(
+            "rules",
+            value={
+                "kind": "travel",
+                "people": {"teachers": ["*"]},
+                "home": "Gate",
+                "between": [{"one": "Gate", "other": "Moon", "time": 2}],
+            },
+        ),
+        "/rules/2/between/0/other",
+        "Nothing is in a building “Moon”. There are Annex, Gate and Main.",
     ),
     "circle": (
         added("rules", value={"kind": "order", "first": {"lessons": ["b"]}, "second": {"lessons": ["a"]}}),

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.errors import Fault
 from core.timetable.program import Relation
 from core.timetable.rules.base import Rule, Violation
-from core.timetable.rules.selecting import Lessons, by_course
+from core.timetable.rules.selecting import Lessons, by_course, too_many
 from core.timetable.wording import counted
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class DaysApart(Rule):
         """Keep each pair apart."""
         for one, other in self._pairs(lowering.problem):
             lowering.relate(self, one, other, Relation.DAYS_APART, self.at_least)
+
+    def faults(self, problem: Problem) -> Iterator[Fault]:
+        """Yield also that the pairs are too many."""
+        yield from super().faults(problem)
+        yield from too_many(self._pairs(problem), "/lessons")
 
     def _pairs(self, problem: Problem) -> Iterator[tuple[Lesson, Lesson]]:
         for lessons in by_course(self.lessons.of(problem)):

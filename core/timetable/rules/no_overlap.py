@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
+from core.errors import Fault
 from core.timetable.program import Relation
 from core.timetable.rules.base import Rule, Violation
-from core.timetable.rules.selecting import Lessons
+from core.timetable.rules.selecting import Lessons, too_many
 from core.timetable.wording import counted
 
 if TYPE_CHECKING:
     from core.timetable.lowering import Lowering
+    from core.timetable.model import Problem
     from core.timetable.view import View
 
 
@@ -50,3 +52,8 @@ class NoOverlap(Rule):
             return
         for one, other in combinations(lessons, 2):
             lowering.relate(self, one, other, Relation.NO_OVERLAP)
+
+    def faults(self, problem: Problem) -> Iterator[Fault]:
+        """Yield also that the pairs are too many."""
+        yield from super().faults(problem)
+        yield from too_many(combinations(self.lessons.of(problem), 2) if not self.hard else (), "/lessons")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from core.errors import Fault
 from core.timetable.program import Relation
 from core.timetable.rules.base import Rule, Violation
-from core.timetable.rules.selecting import Lessons
+from core.timetable.rules.selecting import Lessons, too_many
 
 if TYPE_CHECKING:
     from core.timetable.lowering import Lowering
@@ -44,6 +45,11 @@ class NotRightAfter(Rule):
         """Keep each pair from following each other."""
         for first, second in self._pairs(lowering.problem):
             lowering.relate(self, first, second, Relation.NOT_NEXT)
+
+    def faults(self, problem: Problem) -> Iterator[Fault]:
+        """Yield also that the pairs are too many."""
+        yield from super().faults(problem)
+        yield from too_many(self._pairs(problem), "/second")
 
     def _pairs(self, problem: Problem) -> Iterator[tuple[Lesson, Lesson]]:
         """Yield each first with each second that some student attends as well."""

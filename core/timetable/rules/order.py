@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.errors import Fault
 from core.timetable.program import Relation
 from core.timetable.rules.base import Rule, Violation
-from core.timetable.rules.selecting import Lessons
+from core.timetable.rules.selecting import Lessons, too_many
 from core.timetable.wording import counted
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Order(Rule):
         """Put each first before each second."""
         for first, second in self._pairs(lowering.problem):
             lowering.relate(self, first, second, Relation.BEFORE, self.between)
+
+    def faults(self, problem: Problem) -> Iterator[Fault]:
+        """Yield also that the pairs are too many."""
+        yield from super().faults(problem)
+        yield from too_many(self._pairs(problem), "/second")
 
     def _pairs(self, problem: Problem) -> Iterator[tuple[Lesson, Lesson]]:
         seconds = list(self.second.of(problem))

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from itertools import combinations, zip_longest
 from typing import TYPE_CHECKING, Literal
 
+from core.errors import Fault
 from core.timetable.program import Relation
 from core.timetable.rules.base import Rule, Violation
-from core.timetable.rules.selecting import Lessons, by_course
+from core.timetable.rules.selecting import Lessons, by_course, too_many
 
 if TYPE_CHECKING:
     from core.timetable.lowering import Lowering
@@ -53,6 +54,11 @@ class SameStart(Rule):
             for lesson in together:
                 alike[lesson.duration].append(lesson.id)
             yield from (tuple(ids) for ids in alike.values())
+
+    def faults(self, problem: Problem) -> Iterator[Fault]:
+        """Yield also that the pairs are too many."""
+        yield from super().faults(problem)
+        yield from too_many(self._pairs(problem), "/lessons")
 
     def _pairs(self, problem: Problem) -> Iterator[tuple[Lesson, Lesson]]:
         for together in self._together(problem):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 EVERY = ("*",)
 """Every one there is."""
+MOST_PAIRS = 1_000_000
+"""All of PE before all laboratories of 200 classes are half as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,14 @@ class InCycle:
 Slots = Annotated[tuple[int, ...], InCycle()]
 
 
-class Selection(BaseModel):
-    """Part of what a problem holds."""
+class Part(BaseModel):
+    """Part of a rule's parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Selection(Part):
+    """Part of what a problem holds."""
 
     def faults(self, problem: Problem, where: str) -> Iterator[Fault]:
         """Yield each id that the problem doesn't know."""
@@ -66,16 +73,16 @@ class Lessons(Selection):
 
     def of(self, problem: Problem) -> Iterator[Lesson]:
         """Yield each lesson that matches, in the problem's order."""
-        return (lesson for lesson in problem.lessons if self.matches(lesson))
-
-    def matches(self, lesson: Lesson) -> bool:
-        """Tell whether a lesson is meant."""
+        lessons, courses, subjects = frozenset(self.lessons), frozenset(self.courses), frozenset(self.subjects)
+        teachers, groups = frozenset(self.teachers), frozenset(self.groups)
         return (
-            (not self.lessons or lesson.id in self.lessons)
-            and (not self.courses or lesson.course in self.courses)
-            and (not self.subjects or lesson.subject in self.subjects)
-            and (not self.teachers or not set(self.teachers).isdisjoint(lesson.teachers))
-            and (not self.groups or not set(self.groups).isdisjoint(lesson.groups))
+            lesson
+            for lesson in problem.lessons
+            if (not lessons or lesson.id in lessons)
+            and (not courses or lesson.course in courses)
+            and (not subjects or lesson.subject in subjects)
+            and (not teachers or not teachers.isdisjoint(lesson.teachers))
+            and (not groups or not groups.isdisjoint(lesson.groups))
         )
 
     def faults(self, problem: Problem, where: str) -> Iterator[Fault]:
@@ -108,3 +115,10 @@ def by_course(lessons: Iterable[Lesson]) -> Iterator[list[Lesson]]:
     for lesson in lessons:
         found.setdefault(lesson.course, []).append(lesson)
     yield from found.values()
+
+
+def too_many(pairs: Iterable[object], where: str) -> Iterator[Fault]:
+    """Yield a fault where a rule is about more pairs of lessons than a machine can hold."""
+    if next(islice(pairs, MOST_PAIRS, None), None) is not None:
+        what = f"This is about more than {MOST_PAIRS:,} pairs of lessons: narrow it to classes, subjects or courses."
+        yield Fault(where, what, code="too_large")

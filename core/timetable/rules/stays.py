@@ -9,7 +9,7 @@ from pydantic import Field
 
 from core.errors import Fault
 from core.timetable.rules.base import Rule, Violation
-from core.timetable.rules.selecting import Selection, slot_faults
+from core.timetable.rules.selecting import Part, slot_faults
 
 if TYPE_CHECKING:
     from core.timetable.lowering import Lowering
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.timetable.view import View
 
 
-class Stay(Selection):
+class Stay(Part):
     """Where a lesson was."""
 
     lesson: str

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from core.errors import Fault
 from core.timetable.rules.base import Rule, Violation
-from core.timetable.rules.selecting import People, Selection
-from core.timetable.wording import counted, whom
+from core.timetable.rules.selecting import Part, People
+from core.timetable.wording import counted, listed, whom
 
 if TYPE_CHECKING:
     from core.timetable.lowering import Lowering
@@ -20,17 +20,21 @@ if TYPE_CHECKING:
     from core.timetable.view import View
 
 
-class Way(Selection):
+class Way(Part):
     """How long it takes from one building to another, and back."""
 
     one: str
     other: str
     time: int = Field(ge=0)
 
-    def faults(self, problem: Problem, where: str) -> Iterator[Fault]:
-        """Yield each building that no room is in."""
-        yield from unknown_building(problem, self.one, f"{where}/one")
-        yield from unknown_building(problem, self.other, f"{where}/other")
+    def faults(self, known: list[str], where: str) -> Iterator[Fault]:
+        """Yield each building in which nothing is, and that the way leads nowhere."""
+        for name, building in (("one", self.one), ("other", self.other)):
+            if building not in known:
+                what = f"Nothing is in a building “{building}”. There are {listed(known)}."
+                yield Fault(f"{where}/{name}", what, code="unknown")
+        if self.one == self.other:
+            yield Fault(f"{where}/other", f"A way leads from one building to another; both are {self.one}.")
 
 
 class Travel(Rule):
@@ -38,9 +42,9 @@ class Travel(Rule):
 
     ``time`` is what lies at least between the end of the one lesson and the start of the other, in periods or in
     minutes by the day's hours; ``between`` names the ways that take longer or shorter. In periods, a break counts as
-    one. A lesson without a room is at ``home``, or anywhere where that is not given; a room without a building is
-    anywhere. Of a lesson with several rooms the first one counts. The deviation of each two lessons is the time that is
-    missing.
+    one. A lesson without a room is at ``home``, in which no room need be listed, or anywhere where that is not given; a
+    room without a building is anywhere. Of a lesson with several rooms the first one counts. The deviation of each two
+    lessons is the time that is missing.
     """
 
     kind: Literal["travel"] = "travel"
@@ -101,11 +105,16 @@ class Travel(Rule):
             )
 
     def _ways(self, problem: Problem) -> dict[tuple[str | None, str | None], int]:
-        buildings = sorted({room.building for room in problem.rooms if room.building is not None})
-        ways: dict[tuple[str | None, str | None], int] = dict.fromkeys(permutations(buildings, 2), self.time)
+        ways: dict[tuple[str | None, str | None], int] = dict.fromkeys(
+            permutations(self._buildings(problem), 2), self.time
+        )
         for way in self.between:
             ways[way.one, way.other] = ways[way.other, way.one] = way.time
         return ways
+
+    def _buildings(self, problem: Problem) -> list[str]:
+        there = {room.building for room in problem.rooms} | {self.home}
+        return sorted(building for building in there if building is not None)
 
     def _clock(self, calendar: Calendar) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return when each slot begins and ends, in the rule's unit."""
@@ -120,20 +129,13 @@ class Travel(Rule):
 
     def faults(self, problem: Problem) -> Iterator[Fault]:
         """Yield also unknown buildings, and hours that are not known."""
+        known = self._buildings(problem)
         yield from super().faults(problem)
         for i, way in enumerate(self.between):
-            yield from way.faults(problem, f"/between/{i}")
-        if self.home is not None:
-            yield from unknown_building(problem, self.home, "/home")
+            yield from way.faults(known, f"/between/{i}")
         periods = (problem.calendar.period(slot) for slot in range(problem.calendar.slots))
         if self.unit == "minutes" and any(period.starts_at is None or period.ends_at is None for period in periods):
             yield Fault("/unit", "The way can't be counted in minutes: not every period has its hours.", code="missing")
-
-
-def unknown_building(problem: Problem, building: str, where: str) -> Iterator[Fault]:
-    """Yield a fault where no room is in a building."""
-    if all(room.building != building for room in problem.rooms):
-        yield Fault(where, f"No room is in a building “{building}”.", code="unknown")
 
 
 def _in_a_day(view: View, lessons: tuple[Lesson, ...]) -> Iterator[tuple[Lesson, Lesson]]:
