@@ -89,6 +89,9 @@ def _memberships(program: Program) -> list[list[Hashable]]:
     for number, stability in enumerate(program.stabilities):
         for block, need in stability.needs:
             found[block].append(("stability", number, need))
+    for number, travel in enumerate(program.travels):
+        for block, need in travel.stops:
+            found[block].append(("travel", number, need))
     for cut in program.cuts:
         found[cut.block].append(("cut", cut.source, cut.starts))
     return found

@@ -78,7 +78,7 @@ class Costs:
     def _deviation(self, value: Linear, term: Term) -> Linear:
         or_zero = term.or_zero and not value.constant
         low = 0 if or_zero and term.low <= 1 else term.low
-        if low <= value.least:
+        if low <= value.constant:
             return self._above(value, term.high)
         if not value.literals:
             return Linear(distance(value.constant, low, term.high, or_zero=or_zero))
@@ -86,36 +86,37 @@ class Costs:
         def of(values: Values) -> int:
             return distance(value.of(values), low, term.high, or_zero=or_zero)
 
-        deviation = self._logic.defined(of, most=max(low - value.least, value.most - term.high))
+        most = max(low - value.constant, value.most - term.high)
+        deviation = self._logic.defined(of, most)
         self._logic.hold(value.expression() <= term.high + deviation)
         self._logic.hold(value.expression() + deviation >= low, ~self._zero(value) if or_zero else None)
-        return Linear(0, (deviation,), (1,))
+        return Linear(0, (deviation,), (1,), most)
 
     def _above(self, value: Linear, high: int) -> Linear:
         if value.most <= high:
             return Linear(0)
-        if value.least >= high:
+        if value.constant >= high:
             return added([value, Linear(-high)])
         return self._at_least(lambda values: max(0, value.of(values) - high), value.most - high, value, high)
 
     def _at_least(self, of: Callable[[Values], int], most: int, value: Linear, high: int) -> Linear:
         deviation = self._logic.defined(of, most)
         self._logic.hold(value.expression() <= high + deviation)
-        return Linear(0, (deviation,), (1,))
+        return Linear(0, (deviation,), (1,), most)
 
     def _step(self, deviation: Linear) -> Linear:
         if deviation.constant > 0:
             return Linear(1)
         off = self._logic.defined(lambda values: int(deviation.of(values) > 0))
         self._logic.hold(deviation.expression() <= deviation.most * off)
-        return Linear(0, (off,), (1,))
+        return Linear(0, (off,), (1,), 1)
 
     def _square(self, deviation: Linear) -> Linear:
         """Return the square, held from below by the chords between neighbouring integers, which touch it there."""
         square = self._logic.defined(lambda values: deviation.of(values) ** 2, most=deviation.most**2)
-        for k in range(max(1, deviation.least), deviation.most + 1):
+        for k in range(max(1, deviation.constant), deviation.most + 1):
             self._logic.hold(square >= deviation.scaled(2 * k - 1).expression() - k * (k - 1))
-        return Linear(0, (square,), (1,))
+        return Linear(0, (square,), (1,), deviation.most**2)
 
 
 def minimise(logic: Logic, costs: Costs) -> Linear:

@@ -18,21 +18,18 @@ Values = list[int]
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A constant plus literals, each with a coefficient."""
+    """A constant plus variables that are 0 or more, each with a coefficient of 0 or more."""
 
     constant: int
     literals: tuple[Literal, ...] = ()
     coefficients: tuple[int, ...] = ()
+    spread: int = 0
+    """What the variables add at most."""
 
     @property
     def most(self) -> int:
-        """The largest value that the literals allow."""
-        return self.constant + sum(c for c in self.coefficients if c > 0)
-
-    @property
-    def least(self) -> int:
-        """The smallest value that the literals allow."""
-        return self.constant + sum(c for c in self.coefficients if c < 0)
+        """The largest value that the variables allow."""
+        return self.constant + self.spread
 
     def expression(self) -> cp_model.LinearExpr:
         """Return it as CP-SAT takes it."""
@@ -40,7 +37,8 @@ class Linear:
 
     def scaled(self, factor: int) -> "Linear":
         """Return it times a factor."""
-        return Linear(self.constant * factor, self.literals, tuple(factor * c for c in self.coefficients))
+        coefficients = tuple(factor * c for c in self.coefficients)
+        return Linear(self.constant * factor, self.literals, coefficients, self.spread * factor)
 
     def of(self, values: Values) -> int:
         """Return its value."""
@@ -55,6 +53,7 @@ def added(parts: Iterable[Linear]) -> Linear:
         sum(part.constant for part in parts),
         tuple(literal for part in parts for literal in part.literals),
         tuple(c for part in parts for c in part.coefficients),
+        sum(part.spread for part in parts),
     )
 
 
@@ -144,7 +143,7 @@ class Logic:
         literals = tuple(literals)
         fixed = sum(self.is_true(literal) for literal in literals)
         open_ones = tuple(one for one in literals if not self.is_true(one) and not self.is_false(one))
-        return Linear(factor * fixed, open_ones, (factor,) * len(open_ones))
+        return Linear(factor * fixed, open_ones, (factor,) * len(open_ones), factor * len(open_ones))
 
     def never(self, guard: Literal | None = None) -> None:
         """Say that there is no solution."""
@@ -195,12 +194,12 @@ class Logic:
 
     def within(self, value: Linear, low: int, high: int, guard: Literal | None = None) -> None:
         """Bound a value, where that says anything."""
-        if value.least >= low and value.most <= high:
+        if value.constant >= low and value.most <= high:
             return
         if not value.literals:
             self.never(guard)
             return
-        if value.least >= low and all(c == 1 for c in value.coefficients):
+        if value.constant >= low and all(c == 1 for c in value.coefficients):
             self.at_most(value.literals, high - value.constant, guard)
             return
         bounded = cp_model.BoundedLinearExpression(value.expression(), cp_model.Domain(low, high))

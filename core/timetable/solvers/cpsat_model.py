@@ -99,8 +99,8 @@ class Formulation:
             chosen = dict(enumerate(self.logic.complete(chosen)))
         self.logic.model.clear_hints()
         hint = self.logic.model.proto.solution_hint
-        hint.vars.extend(chosen)
-        hint.values.extend(chosen.values())
+        hint.vars.extend(list(chosen))
+        hint.values.extend(list(chosen.values()))
 
     def _is_whole(self, assignment: Assignment) -> bool:
         at = ({assignment.starts[block] for block in blocks} for blocks in self.starts.bundles.members)
@@ -119,6 +119,10 @@ class Formulation:
                 if start in at:
                     for n, room in enumerate(assignment.rooms[block]):
                         yield from self.rooms.chosen((bundle, n), start, room)
+
+    def reckon(self, assignment: Assignment) -> int:
+        """Return the soft cost of a feasible assignment. What CP-SAT says of one may be more than it costs."""
+        return self.objective.of(self.logic.complete(dict(self._chosen(assignment))))
 
     def assignment(self, values: Values) -> Assignment:
         """Return the assignment that a solution of the model means."""

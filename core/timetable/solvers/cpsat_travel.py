@@ -1,7 +1,7 @@
 """Time to walk between buildings, in CP-SAT."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 
 from core.timetable.program import Program, Travel
@@ -10,8 +10,8 @@ from core.timetable.solvers.cpsat_rooms import Rooms
 from core.timetable.solvers.cpsat_starts import Guards, Starts, unguarded
 from core.timetable.solvers.cpsat_tracks import Tracks
 
-At = dict[tuple[int, int], list[Literal]]
-"""By (building, slot) the literals of blocks that are there."""
+Visit = tuple[int, int, Literal]
+"""(building, slot, literal that a stop is there then)."""
 
 
 class Journeys:
@@ -39,37 +39,42 @@ class Journeys:
 
     def _journeys(self, travel: Travel) -> Iterator[tuple[int, Literal, Literal]]:
         """Yield (time missing, literal of leaving, literal of arriving)."""
-        leaving, arriving = self._moves(travel)
-        for (origin, last), (target, first) in product(leaving, arriving):
-            if first <= last or self._program.day_of[first] != self._program.day_of[last]:
+        leaving, arriving = self._visits(travel)
+        for (origin, last, one), (target, first, other) in product(leaving, arriving):
+            if first <= last or self._program.day_of[first] != self._program.day_of[last] or origin == target:
                 continue
             begins = travel.begins[first] if travel.begins else first
             ends = travel.ends[last] if travel.ends else last + 1
             missing = travel.slots_between.get((origin, target), 0) - (begins - ends)
-            if missing > 0 and origin != target:
-                for one, other in product(leaving[origin, last], arriving[target, first]):
-                    yield missing, one, other
+            if missing > 0:
+                yield missing, one, other
 
-    def _moves(self, travel: Travel) -> tuple[At, At]:
-        leaving: At = defaultdict(list)
-        arriving: At = defaultdict(list)
-        buildings = {building for pair in travel.slots_between for building in pair}
-        for bundle in self._starts.bundles.among(self._program.tracks[travel.track]):
-            duration = self._starts.duration(bundle)
-            for building, at in self._whereabouts(travel, bundle, buildings):
-                for start, literal in at.items():
-                    arriving[building, start].append(literal)
-                    leaving[building, start + duration - 1].append(literal)
-        if self._tracks.is_exclusive(travel.track):
-            return self._together(leaving), self._together(arriving)
-        return leaving, arriving
+    def _visits(self, travel: Travel) -> tuple[list[Visit], list[Visit]]:
+        arriving: dict[tuple[int, int], list[Literal]] = defaultdict(list)
+        leaving: dict[tuple[int, int], list[Literal]] = defaultdict(list)
+        stops = self._stops(travel)
+        for bundle, need in stops:
+            for building, start, literal in self._whereabouts(travel, bundle, need):
+                arriving[building, start].append(literal)
+                leaving[building, start + self._starts.duration(bundle) - 1].append(literal)
+        one_at_a_time = self._tracks.is_exclusive(travel.track) and len(stops) == len({bundle for bundle, _ in stops})
+        return self._told(leaving, one_at_a_time), self._told(arriving, one_at_a_time)
 
-    def _together(self, moves: At) -> At:
-        return {where: [self._logic.one_of(literals)] for where, literals in moves.items()}
+    def _told(self, visits: Mapping[tuple[int, int], list[Literal]], one_at_a_time: bool) -> list[Visit]:
+        return [
+            (building, slot, literal)
+            for (building, slot), literals in visits.items()
+            for literal in ([self._logic.one_of(literals)] if one_at_a_time else literals)
+        ]
 
-    def _whereabouts(self, travel: Travel, bundle: int, buildings: set[int]) -> Iterator[tuple[int, dict[int, Literal]]]:
-        block = self._starts.bundles.members[bundle][0]
-        if self._program.blocks[block].needs:
-            yield from ((building, self._rooms.in_building((bundle, 0), building)) for building in buildings)
+    def _stops(self, travel: Travel) -> list[tuple[int, int]]:
+        of = self._starts.bundles.of
+        return list(dict.fromkeys((of[block], need) for block, need in travel.stops))
+
+    def _whereabouts(self, travel: Travel, bundle: int, need: int) -> Iterator[Visit]:
+        if need >= 0:
+            for building in {building for pair in travel.slots_between for building in pair}:
+                for start, literal in self._rooms.in_building((bundle, need), building).items():
+                    yield building, start, literal
         elif travel.home >= 0:
-            yield travel.home, self._starts.at[bundle]
+            yield from ((travel.home, start, literal) for start, literal in self._starts.at[bundle].items())

@@ -1,0 +1,84 @@
+"""Constraint programming with clause learning: Google OR-tools' CP-SAT over the program's model."""
+
+from dataclasses import replace
+from typing import Any
+
+from ortools.sat.python import cp_model
+
+from core.timetable.program import Assignment, Program
+from core.timetable.solvers.cpsat_costs import has_soft_pieces
+from core.timetable.solvers.cpsat_model import BuildingStopped
+from core.timetable.solvers.cpsat_run import CpSatRun
+from core.timetable.solvers.port import Budget, Outcome, Report, Status, Stopped
+
+FEASIBILITY: dict[str, Any] = {
+    "linearization_level": 0,
+    # What CP-SAT would add on two threads is local search, which finds nothing in a full school.
+    "ignore_subsolvers": ["fj", "fs_random", "fs_random_quick_restart"],
+}
+IMPROVING: dict[str, Any] = {"linearization_level": 0}
+
+
+class CpSat:
+    """Finds a timetable in the model of the hard rules alone, then improves it in the model of all.
+
+    Its word that there is no timetable, or no better one, is proof.
+    """
+
+    name = "cp-sat"
+
+    def solve(
+        self, program: Program, budget: Budget, *, report: Report, stopped: Stopped, hint: Assignment | None = None
+    ) -> Outcome:
+        """Search until optimal, infeasible, stopped or out of time. A whole hint is taken to be nearly feasible."""
+        run = CpSatRun(self.name, program, budget, report, stopped)
+        try:
+            status = _find(run, hint)
+            if status is Status.FEASIBLE and not budget.feasibility_only:
+                status = _improve(run)
+        except BuildingStopped:
+            status = run.ended()
+        return run.outcome(status)
+
+
+class CpSatFeasibility:
+    """Finds a timetable that breaks no hard rule, or proves that there is none."""
+
+    name = "cp-sat feasibility"
+
+    def solve(
+        self, program: Program, budget: Budget, *, report: Report, stopped: Stopped, hint: Assignment | None = None
+    ) -> Outcome:
+        """Search until feasible, infeasible, stopped or out of time."""
+        outcome = CpSat().solve(
+            program, replace(budget, feasibility_only=True), report=report, stopped=stopped, hint=hint
+        )
+        return replace(outcome, solver=self.name)
+
+
+def _find(run: CpSatRun, hint: Assignment | None) -> Status:
+    model = run.formulate(soft=False)
+    if hint is not None:
+        model.hint(hint)
+    found = run.search(model, FEASIBILITY)
+    if found.status == cp_model.INFEASIBLE:
+        return Status.INFEASIBLE
+    if found.values is None:
+        return run.ended()
+    run.keep(model, found.values)
+    if has_soft_pieces(run.program):
+        return Status.FEASIBLE
+    run.soft = 0
+    return Status.OPTIMAL
+
+
+def _improve(run: CpSatRun) -> Status:
+    model = run.formulate(soft=True)
+    if run.best is not None:
+        run.soft = model.reckon(run.best)
+        model.hint(run.best)
+    found = run.search(model, IMPROVING)
+    run.raise_bound(found.bound)
+    if found.values is not None:
+        run.keep(model, found.values)
+    return Status.OPTIMAL if found.status == cp_model.OPTIMAL else run.ended()
