@@ -147,13 +147,16 @@ async def test_a_silent_provider_stops_nobody_else(
             await all_well(workers)
     log = await tries(db, school, "sms")
     stand = await states(db, school)
-    waits = [(each["finished_at"] - each["started_at"]).total_seconds() for each in log]
+    # Ten silences in a row open the circuit; what waits then was not sent.
+    waits = [
+        (each["finished_at"] - each["started_at"]).total_seconds() for each in log if each["outcome"] == "timed_out"
+    ]
     sys.stdout.write(
         f"\nsilent provider: {stand[('email', 'sent')]} mails sent before {ended_before_mail} SMS attempts had ended;"
-        f" {len(log)} attempts gave up after {min(waits):.2f}-{max(waits):.2f} s\n"
+        f" {len(waits)} attempts gave up after {min(waits):.2f}-{max(waits):.2f} s\n"
     )
     assert stand[("push", "sent")] == 120
-    assert {each["outcome"] for each in log} == {"timed_out"}
+    assert {each["outcome"] for each in log} <= {"timed_out", "throttled"}
     assert settings.notifier.request_timeout.total_seconds() <= min(waits)
     assert max(waits) < LEASE.total_seconds()
     doubts = Counter((each["event_type"], each["state"], each["reason"]) for each in log if each["number"] == 1)

@@ -72,10 +72,10 @@ async def stream(redis: KillableRedis) -> AsyncIterator[RedisEventStream]:
 
 
 async def emit_many(db: PostgresDatabase, school: MadeSchool, count: int) -> set[EventId]:
-    """Write events of one student each in one transaction."""
+    """Write events of all students of a school in one transaction."""
     async with db.tenant(school.id) as tx:
         now = SystemClock().now()
-        payloads = [scores_published(school, school.students[:1]) for _ in range(count)]
+        payloads = [scores_published(school) for _ in range(count)]
         return {await emit(tx, school_id=school.id, payload=payload, occurred_at=now) for payload in payloads}
 
 
@@ -138,11 +138,11 @@ async def test_a_redis_without_memory_left_mends_itself(
     db: PostgresDatabase, redis: KillableRedis, stream: RedisEventStream, signal: PostgresSignal
 ) -> None:
     """At its memory's end Redis takes no event more and nothing breaks; consumers make room, and none is lost."""
-    school = await make_school(db, students=1)
+    school = await make_school(db, students=60)
     async with aioredis.Redis.from_url(redis.url) as client:
-        cap = (await client.info("memory"))["used_memory"] + MEGABYTE // 2
+        cap = (await client.info("memory"))["used_memory"] + 3 * MEGABYTE
         await client.config_set("maxmemory", cap)
-        events = await emit_many(db, school, 1_000)
+        events = await emit_many(db, school, 1_500)
         policy = RelayPolicy(batch=50, poll_every=SOON, upkeep_every=SOON, keep=20)
         handling = Handling(db, len(events))
         consumer = EventConsumer(stream, DeadLetters(db), handling, name="a", policy=PATIENCE)
