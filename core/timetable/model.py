@@ -59,6 +59,11 @@ class Day(Frozen):
     week: str | None = None
     """``A`` or ``B`` where the cycle has two weeks."""
 
+    @property
+    def label(self) -> str:
+        """The day in words: ``Monday``, or ``Monday (week B)``."""
+        return self.name if self.week is None else f"{self.name} (week {self.week})"
+
 
 class Calendar(Frozen):
     """The cycle in which a timetable repeats."""
@@ -119,7 +124,7 @@ class Calendar(Frozen):
     def label(self, slot: Slot) -> str:
         """Return a slot in words: ``Monday, period 3``."""
         name = self.period(slot).name
-        return f"{self.days[self.day_of[slot]].name}, {f'period {name}' if name.isdigit() else name}"
+        return f"{self.days[self.day_of[slot]].label}, {f'period {name}' if name.isdigit() else name}"
 
 
 class Subject(Frozen):
@@ -144,7 +149,7 @@ class Group(Frozen):
 
     id: Id
     name: Name
-    size: int | None = Field(default=None, ge=0)
+    size: int | None = Field(default=None, ge=0, le=10_000)
     unavailable: Slots = frozenset()
     within: Id | None = None
     """The class that this is a part of. A part clashes with its class, and with parts of another division of it."""
@@ -160,7 +165,7 @@ class Room(Frozen):
     id: Id
     name: Name
     kind: str | None = None
-    capacity: int | None = Field(default=None, ge=0)
+    capacity: int | None = Field(default=None, ge=0, le=1_000_000)
     building: str | None = None
     unavailable: Slots = frozenset()
 
@@ -169,7 +174,7 @@ class RoomChoice(Frozen):
     """A room that a lesson may be given, and what that costs above the best."""
 
     room: Id
-    penalty: int = Field(default=0, ge=0)
+    penalty: int = Field(default=0, ge=0, le=1_000)
 
 
 class RoomNeed(Frozen):

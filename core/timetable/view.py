@@ -85,8 +85,7 @@ class View:
 
     def day_name(self, day: int) -> str:
         """Return a day in words: ``Monday``, or ``Monday (week B)``."""
-        named = self.calendar.days[day]
-        return named.name if named.week is None else f"{named.name} (week {named.week})"
+        return self.calendar.days[day].label
 
 
 def label(problem: Problem, lesson: Lesson) -> str:

@@ -6,8 +6,8 @@ import pytest
 
 from core.timetable.checker import score, validate
 from core.timetable.lowering import lower
-from core.timetable.model import Group, Placement, Problem, Room, Timetable
-from tests.factories.tiny_school import SCHOOL, in_rooms, lesson, rule, school, timetable
+from core.timetable.model import Calendar, Group, Placement, Problem, Room, Timetable
+from tests.factories.tiny_school import CALENDAR, SCHOOL, in_rooms, lesson, rule, school, timetable
 
 LAB = in_rooms("lab")
 A, B = lesson("a"), lesson("b", "Biology", groups=("art",))
@@ -200,6 +200,16 @@ def test_divided_class_makes_as_few_exclusives_as_it_has_kinds_of_students() -> 
     lessons = [lesson(name, teachers=(), groups=(name,)) for name in ("ruby", "french", "igbo", "choir")]
     program = lower(school(*lessons))
     assert sorted(exclusive.blocks for exclusive in program.exclusives) == [(0, 1, 3), (0, 2, 3)]
+
+
+def test_weeks_are_named_where_there_are_two() -> None:
+    """A slot of a cycle of two weeks is told with its week."""
+    days = tuple(day.model_copy(update={"week": week}) for week in ("A", "B") for day in CALENDAR.days)
+    problem = school(A, calendar=Calendar(days=days), rules=(rule("avoided_slots", lessons={}, slots=[8]),))
+    found = validate(problem, timetable(a=8)).violations
+    assert [violation.slots for violation in found] == [(8,)]
+    assert found[0].sentence.startswith("JSS 1 Ruby Mathematics is on Monday (week B), period 1, ")
+    assert problem.calendar.weeks == (((0, 1, 2, 3), (4, 5, 6, 7)), ((8, 9, 10, 11), (12, 13, 14, 15)))
 
 
 def test_copy_forgets_what_the_original_worked_out() -> None:

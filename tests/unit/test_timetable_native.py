@@ -262,6 +262,14 @@ def test_circle_through_lessons_that_start_together_is_found() -> None:
     assert check_problem(school(*lessons, rules=(*wishes, tie))) == []
 
 
+def test_rule_about_too_many_pairs_is_refused() -> None:
+    """A small file can't make a machine hold millions of pairs of lessons."""
+    lessons = [lesson(f"{subject} {i}", subject) for subject in ("PE", "Biology") for i in range(1_001)]
+    every = rule("order", first={"subjects": ["PE"]}, second={"subjects": ["Biology"]})
+    faults = check_problem(school(*lessons, rules=(every,)))
+    assert [(fault.where, fault.code) for fault in faults] == [("/rules/0/second", "too_large")]
+
+
 def test_sound_problem_is_let_through() -> None:
     """A problem without faults raises nothing."""
     require_sound(PLAIN)

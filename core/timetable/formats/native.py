@@ -131,7 +131,7 @@ def slot_named(calendar: Calendar, name: Mapping[str, Any]) -> Slot | str:
     """Return the slot that is named by its day and period, or what is wrong with the name."""
     days = [d for d, day in enumerate(calendar.days) if _is_day(day, name)]
     if not days:
-        known = listed([day.name if day.week is None else f"{day.name} of week {day.week}" for day in calendar.days])
+        known = listed([day.label for day in calendar.days])
         return f"There is no day “{name['day']}”. There are {known}."
     if len(days) > 1:
         return f'{name["day"]} is in two weeks: name one, as in {{"day": ..., "period": ..., "week": "A"}}.'

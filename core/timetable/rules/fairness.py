@@ -33,7 +33,7 @@ class Fairness(Rule):
     kind: Literal["fairness"] = "fairness"
     people: People = People(teachers=EVERY)
     what: Literal["gaps", "edge_slots"] = "gaps"
-    allowance: int = Field(default=0, ge=0)
+    allowance: int = Field(default=0, ge=0, le=1_344)
     cost: CostFunction = CostFunction.QUADRATIC
 
     def check(self, view: View) -> Iterator[Violation]:

@@ -28,7 +28,7 @@ class Gaps(Rule):
 
     kind: Literal["gaps"] = "gaps"
     people: People = People(teachers=EVERY)
-    most: int = Field(default=0, ge=0)
+    most: int = Field(default=0, ge=0, le=1_344)
     each: Literal["day", "week"] = "day"
 
     def check(self, view: View) -> Iterator[Violation]:

@@ -29,7 +29,7 @@ class Lunch(Rule):
     kind: Literal["lunch"] = "lunch"
     people: People
     slots: Slots = Field(min_length=1)
-    least_free: int = Field(default=1, ge=1)
+    least_free: int = Field(default=1, ge=1, le=1_344)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each day without time to eat."""

@@ -27,7 +27,7 @@ class OneBlockADay(Rule):
 
     kind: Literal["one_block_a_day"] = "one_block_a_day"
     lessons: Lessons = Lessons()
-    most: int = Field(default=1, ge=1)
+    most: int = Field(default=1, ge=1, le=1_344)
     by: Literal["course", "subject_and_group"] = "course"
 
     def check(self, view: View) -> Iterator[Violation]:

@@ -29,7 +29,7 @@ class Order(Rule):
     kind: Literal["order"] = "order"
     first: Lessons
     second: Lessons
-    between: int = Field(default=0, ge=0)
+    between: int = Field(default=0, ge=0, le=1_344)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each two in the wrong order."""

@@ -26,8 +26,8 @@ class PeriodsADay(Rule):
 
     kind: Literal["periods_a_day"] = "periods_a_day"
     people: People
-    least: int = Field(default=0, ge=0)
-    most: int | None = Field(default=None, ge=0)
+    least: int = Field(default=0, ge=0, le=1_344)
+    most: int | None = Field(default=None, ge=0, le=1_344)
     or_zero: bool = True
 
     def check(self, view: View) -> Iterator[Violation]:

@@ -28,7 +28,7 @@ class PeriodsInARow(Rule):
 
     kind: Literal["periods_in_a_row"] = "periods_in_a_row"
     people: People
-    most: int = Field(ge=1)
+    most: int = Field(ge=1, le=1_344)
     breaks_rest: bool = True
 
     def check(self, view: View) -> Iterator[Violation]:

@@ -27,7 +27,7 @@ class RoomStability(Rule):
 
     kind: Literal["room_stability"] = "room_stability"
     lessons: Lessons = Lessons()
-    most: int = Field(default=1, ge=1)
+    most: int = Field(default=1, ge=1, le=5_000)
     by: Literal["course", "teacher", "group"] = "course"
 
     def check(self, view: View) -> Iterator[Violation]:

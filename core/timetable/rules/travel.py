@@ -25,7 +25,7 @@ class Way(Part):
 
     one: str
     other: str
-    time: int = Field(ge=0)
+    time: int = Field(ge=0, le=1_440)
 
     def faults(self, known: list[str], where: str) -> Iterator[Fault]:
         """Yield each building in which nothing is, and that the way leads nowhere."""
@@ -49,7 +49,7 @@ class Travel(Rule):
 
     kind: Literal["travel"] = "travel"
     people: People
-    time: int = Field(default=1, ge=0)
+    time: int = Field(default=1, ge=0, le=1_440)
     unit: Literal["periods", "minutes"] = "periods"
     between: tuple[Way, ...] = ()
     home: str | None = None

@@ -27,7 +27,7 @@ class WorkingDays(Rule):
     kind: Literal["working_days"] = "working_days"
     people: People
     least: int = Field(default=0, ge=0, le=28)
-    most: int | None = Field(default=None, ge=0)
+    most: int | None = Field(default=None, ge=0, le=1_344)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each week with too few or too many days."""
