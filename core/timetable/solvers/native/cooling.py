@@ -1,0 +1,77 @@
+"""The kernel of simulated annealing over complete timetables."""
+
+from math import exp
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.timetable.solvers.native.chance import Dice, below, fraction
+from core.timetable.solvers.native.compiled import compiled, inner
+from core.timetable.solvers.native.layout import BLOCKS, EMPTY, HARD, NEEDS, ROOMS, SOFT, START
+from core.timetable.solvers.native.moving import change_room, exchange, random_start, turn_round
+from core.timetable.solvers.native.pack import Ints
+from core.timetable.solvers.native.state import save, undo
+
+Heat = NDArray[np.float64]
+
+TEMPERATURE, COOLING, HARD_WEIGHT = range(3)
+"""Of ``heat``: by COOLING the temperature is multiplied with each move; HARD_WEIGHT is one hard point in soft ones."""
+MADE, TAKEN, BEST_HARD, BEST_SOFT, BESTS, LAST_HARD = range(6)
+"""The annealing's own numbers: moves tried, moves kept, the best costs met and how often they were bettered."""
+NUMBERS = 8
+
+ALONE, WITH_NEIGHBOURS, ALL = np.int64(0), np.int64(1), np.int64(1 << 20)
+LONGEST_CHAIN = np.int64(40)
+PERCENT = np.int64(100)
+
+
+@inner
+def move(p: Ints, s: Ints, t: Ints, journal: Ints, queue: Ints, way: Ints, dice: Dice) -> bool:
+    """Make a random move; tell whether there was one."""
+    block = below(dice, p[BLOCKS])
+    kind = below(dice, PERCENT)
+    if kind < 10 and p[NEEDS] > 0 and p[ROOMS] > 1:
+        return change_room(p, s, t, journal, dice, block)
+    if kind < 20:
+        return turn_round(p, s, t, journal, dice, block)
+    start = random_start(p, dice, block)
+    if start == s[p[START] + block]:
+        return False
+    reach = ALONE if kind < 35 else (WITH_NEIGHBOURS if kind < 60 else ALL)
+    return exchange(p, s, t, journal, queue, way, block, start, reach, LONGEST_CHAIN)
+
+
+@compiled
+def anneal(
+    p: Ints,
+    s: Ints,
+    t: Ints,
+    best: Ints,
+    heat: Heat,
+    own: Ints,
+    journal: Ints,
+    queue: Ints,
+    way: Ints,
+    dice: Dice,
+    moves: int,
+) -> None:
+    """Try so many moves; stop at a hard cost of 0 where the best had more."""
+    for _ in range(moves):
+        own[MADE] += 1
+        heat[TEMPERATURE] *= heat[COOLING]
+        hard, soft = t[HARD], t[SOFT]
+        if not move(p, s, t, journal, queue, way, dice):
+            continue
+        worse = heat[HARD_WEIGHT] * (t[HARD] - hard) + (t[SOFT] - soft)
+        if worse > 0 and fraction(dice) >= exp(-worse / heat[TEMPERATURE]):
+            undo(p, s, t, journal, EMPTY)
+            continue
+        journal[0] = 1
+        own[TAKEN] += 1
+        if t[HARD] < own[BEST_HARD] or (t[HARD] == own[BEST_HARD] and t[SOFT] < own[BEST_SOFT]):
+            first = t[HARD] == 0 and own[BEST_HARD] > 0
+            own[BEST_HARD], own[BEST_SOFT] = t[HARD], t[SOFT]
+            own[BESTS] += 1
+            save(p, s, best)
+            if first:
+                break

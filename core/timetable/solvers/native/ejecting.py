@@ -1,0 +1,294 @@
+"""The kernel of the ejection chain: place a block where that costs least, take off what is in its way, and go on."""
+
+import numpy as np
+
+from core.timetable.solvers.native.chance import Dice, below
+from core.timetable.solvers.native.compiled import compiled, inner
+from core.timetable.solvers.native.layout import (
+    CHOOSE,
+    DURATION,
+    EMPTY,
+    EXCLUSIVE_COUNT,
+    EXCLUSIVE_OF,
+    EXCLUSIVE_OF_FROM,
+    EXCLUSIVE_XOR,
+    FORGIVEN,
+    HARD,
+    NEED_FROM,
+    ON_TRACK,
+    ON_TRACK_FROM,
+    OPTION_FROM,
+    OPTION_ROOM,
+    PAIR_FIRST,
+    PAIR_HARD,
+    PAIR_OF,
+    PAIR_OF_FROM,
+    PAIR_SECOND,
+    ROOM_COUNT,
+    ROOM_XOR,
+    SLOTS,
+    SOFT,
+    START,
+    START_FROM,
+    START_LIST,
+    TERM_HARD,
+    TRACK_OF,
+    TRACK_OF_FROM,
+    TRACK_TERM,
+    TRACK_TERM_FROM,
+)
+from core.timetable.solvers.native.pack import Ints
+from core.timetable.solvers.native.state import note, overlaps_in_room, put, take, undo
+
+STEPS, WAITING, FEWEST, SINCE = range(4)
+"""The chain's own numbers: steps made, blocks that wait, the fewest that ever waited, steps since then."""
+NUMBERS = 4
+FINE = 1024
+"""Parts of one unit of weight, in which soft costs tell equals apart."""
+NEVER = np.int64(1 << 60)
+ANYTHING = np.int64((1 << 60) - 1)
+TWO = np.int64(2)
+TENURE = np.int64(12)
+"""Steps for which a block that was taken off does not go back to where it was, and a random part more."""
+
+
+@inner
+def eject(p: Ints, s: Ints, t: Ints, journal: Ints, block: int) -> None:
+    """Take a block off and note it."""
+    note(p, s, journal, block)
+    take(p, s, t, block)
+
+
+@inner
+def weight_in_the_way(p: Ints, s: Ints, weight: Ints, block: int, start: int) -> int:
+    """Return the weight of those whose people the block needs, at least."""
+    total = 0
+    duration = p[p[DURATION] + block]
+    last = -1
+    for i in range(p[p[EXCLUSIVE_OF_FROM] + block], p[p[EXCLUSIVE_OF_FROM] + block + 1]):
+        row = p[p[EXCLUSIVE_OF] + i] * p[SLOTS]
+        most = 0
+        for at in range(row + start, row + start + duration):
+            if s[p[EXCLUSIVE_COUNT] + at] > 0:
+                other = s[p[EXCLUSIVE_XOR] + at] - 1
+                if other != last:
+                    most = max(most, weight[other])
+                    last = other
+        total = max(total, most)
+    return total
+
+
+@inner
+def clear_people(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, block: int, start: int) -> int:
+    """Take off all whose people the block needs; return their weight."""
+    total = 0
+    duration = p[p[DURATION] + block]
+    for i in range(p[p[EXCLUSIVE_OF_FROM] + block], p[p[EXCLUSIVE_OF_FROM] + block + 1]):
+        row = p[p[EXCLUSIVE_OF] + i] * p[SLOTS]
+        for at in range(row + start, row + start + duration):
+            if s[p[EXCLUSIVE_COUNT] + at] > 0:
+                other = s[p[EXCLUSIVE_XOR] + at] - 1
+                total += weight[other]
+                eject(p, s, t, journal, other)
+    return total
+
+
+@inner
+def weight_in_room(p: Ints, s: Ints, weight: Ints, room: int, start: int, duration: int) -> int:
+    """Return the weight of those who are in a room; NEVER where it is closed."""
+    total = 0
+    last = -1
+    for at in range(room * p[SLOTS] + start, room * p[SLOTS] + start + duration):
+        if s[p[ROOM_COUNT] + at] > 0:
+            other = s[p[ROOM_XOR] + at] - 1
+            if other < 0 or s[p[ROOM_COUNT] + at] > 1:
+                return NEVER
+            if other != last:
+                total += weight[other]
+                last = other
+    return total
+
+
+@inner
+def clear_room(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, block: int, need: int, start: int) -> int:
+    """Take off the lightest that keep a need from a room; return their weight."""
+    best, least = -1, NEVER
+    duration = p[p[DURATION] + block]
+    for i in range(p[p[OPTION_FROM] + need], p[p[OPTION_FROM] + need + 1]):
+        room = p[p[OPTION_ROOM] + i]
+        if overlaps_in_room(p, s, room, start, duration) == 0:
+            return 0
+        inside = weight_in_room(p, s, weight, room, start, duration)
+        if inside < least:
+            best, least = room, inside
+    if best >= 0:
+        for at in range(best * p[SLOTS] + start, best * p[SLOTS] + start + duration):
+            if s[p[ROOM_COUNT] + at] > 0:
+                eject(p, s, t, journal, s[p[ROOM_XOR] + at] - 1)
+    return least
+
+
+@inner
+def clear_pairs(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, block: int) -> int:
+    """Take off those whose hard pair with the block does not hold; return their weight."""
+    total = 0
+    for i in range(p[p[PAIR_OF_FROM] + block], p[p[PAIR_OF_FROM] + block + 1]):
+        pair = p[p[PAIR_OF] + i]
+        other = p[p[PAIR_FIRST] + pair] + p[p[PAIR_SECOND] + pair] - block
+        if p[p[PAIR_HARD] + pair] and other != block and s[p[START] + other] >= 0:
+            owed = t[HARD] - t[FORGIVEN]
+            mark = journal[0]
+            eject(p, s, t, journal, other)
+            if t[HARD] - t[FORGIVEN] < owed:
+                total += weight[other]
+            else:
+                undo(p, s, t, journal, mark)
+    return total
+
+
+@inner
+def has_hard_term(p: Ints, track: int) -> bool:
+    """Tell whether a hard term measures the track."""
+    for i in range(p[p[TRACK_TERM_FROM] + track], p[p[TRACK_TERM_FROM] + track + 1]):
+        if p[p[TERM_HARD] + p[p[TRACK_TERM] + i]]:
+            return True
+    return False
+
+
+@inner
+def lightest_relief(
+    p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, dice: Dice, block: int
+) -> int:
+    """Return the lightest block on one of the block's tracks without which less is owed; -1 for none."""
+    best, least = -1, NEVER
+    for i in range(p[p[TRACK_OF_FROM] + block], p[p[TRACK_OF_FROM] + block + 1]):
+        track = p[p[TRACK_OF] + i]
+        if not has_hard_term(p, track):
+            continue
+        for k in range(p[p[ON_TRACK_FROM] + track], p[p[ON_TRACK_FROM] + track + 1]):
+            other = p[p[ON_TRACK] + k]
+            if other == block or s[p[START] + other] < 0 or weight[other] > least:
+                continue
+            if weight[other] == least and below(dice, TWO):
+                continue
+            owed, mark = t[HARD] - t[FORGIVEN], journal[0]
+            eject(p, s, t, journal, other)
+            if t[HARD] - t[FORGIVEN] < owed:
+                best, least = other, weight[other]
+            undo(p, s, t, journal, mark)
+    return best
+
+
+@inner
+def place(
+    p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, dice: Dice, block: int, start: int, bound: int
+) -> int:
+    """Place a block and take off what is in its way; return the weight of that, or stop above ``bound``."""
+    owed = t[HARD] - t[FORGIVEN]
+    note(p, s, journal, block)
+    total = clear_people(p, s, t, weight, journal, block, start)
+    for need in range(p[p[NEED_FROM] + block], p[p[NEED_FROM] + block + 1]):
+        total += clear_room(p, s, t, weight, journal, block, need, start)
+    if total > bound:
+        return total
+    put(p, s, t, block, start, CHOOSE)
+    if t[HARD] - t[FORGIVEN] > owed:
+        total += clear_pairs(p, s, t, weight, journal, block)
+    while t[HARD] - t[FORGIVEN] > owed and total <= bound:
+        other = lightest_relief(p, s, t, weight, journal, dice, block)
+        if other < 0:
+            return NEVER
+        total += weight[other]
+        eject(p, s, t, journal, other)
+    return total
+
+
+@inner
+def best_start(
+    p: Ints, s: Ints, t: Ints, weight: Ints, tabu: Ints, journal: Ints, dice: Dice, block: int, step: int
+) -> int:
+    """Return the start that costs the least weight, then the least soft cost; -1 where none will do."""
+    best, least = -1, NEVER
+    soft = t[SOFT]
+    first = p[p[START_FROM] + block]
+    starts = p[p[START_FROM] + block + 1] - first
+    turn = below(dice, max(1, starts))
+    for i in range(starts):
+        start = p[p[START_LIST] + first + (turn + i) % starts]
+        held = 0 if tabu[block * p[SLOTS] + start] <= step else NEVER >> 24
+        if (weight_in_the_way(p, s, weight, block, start) + held) * FINE > least:
+            continue
+        mark = journal[0]
+        total = place(p, s, t, weight, journal, dice, block, start, least // FINE)
+        cost = (total + held) * FINE + max(0, min(FINE - 1, t[SOFT] - soft + FINE // 2)) if total < NEVER else NEVER
+        undo(p, s, t, journal, mark)
+        if cost < least:
+            best, least = start, cost
+    return best
+
+
+@inner
+def hardest(waiting: Ints, count: int, weight: Ints, dice: Dice) -> int:
+    """Return where in the queue the heaviest block waits, a random one of equals."""
+    best, ties = 0, 1
+    for i in range(1, count):
+        if weight[waiting[i]] > weight[waiting[best]]:
+            best, ties = i, 1
+        elif weight[waiting[i]] == weight[waiting[best]]:
+            ties += 1
+            if below(dice, ties) == 0:
+                best = i
+    return best
+
+
+@inner
+def queue_ejected(
+    p: Ints, s: Ints, weight: Ints, tabu: Ints, waiting: Ints, own: Ints, journal: Ints, dice: Dice, block: int
+) -> None:
+    """Let those who were taken off wait, forbid them their old start for a while, and forget the journal."""
+    end = journal[0]
+    while end > 1:
+        other, start = journal[end - 1], journal[end - 2]
+        end -= 2 + p[p[NEED_FROM] + other + 1] - p[p[NEED_FROM] + other]
+        if other != block and s[p[START] + other] < 0:
+            waiting[own[WAITING]] = other
+            own[WAITING] += 1
+            tabu[other * p[SLOTS] + start] = own[STEPS] + TENURE + below(dice, TENURE)
+            weight[other] += 1
+    journal[0] = 1
+
+
+@compiled
+def chain(
+    p: Ints,
+    s: Ints,
+    t: Ints,
+    weight: Ints,
+    tabu: Ints,
+    waiting: Ints,
+    own: Ints,
+    journal: Ints,
+    dice: Dice,
+    steps: int,
+) -> None:
+    """Make so many steps, or until nobody waits."""
+    for _ in range(steps):
+        if own[WAITING] == 0:
+            break
+        own[STEPS] += 1
+        at = hardest(waiting, own[WAITING], weight, dice)
+        block = waiting[at]
+        start = best_start(p, s, t, weight, tabu, journal, dice, block, own[STEPS])
+        if start < 0:
+            weight[block] += 1
+            continue
+        if place(p, s, t, weight, journal, dice, block, start, ANYTHING) >= NEVER:
+            undo(p, s, t, journal, EMPTY)
+            weight[block] += 1
+            continue
+        own[WAITING] -= 1
+        waiting[at] = waiting[own[WAITING]]
+        queue_ejected(p, s, weight, tabu, waiting, own, journal, dice, block)
+        own[SINCE] += 1
+        if own[WAITING] < own[FEWEST]:
+            own[FEWEST], own[SINCE] = own[WAITING], 0

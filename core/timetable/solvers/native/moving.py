@@ -1,0 +1,167 @@
+"""Kernels of the moves of the annealing: each changes a complete timetable a little and notes what it changed."""
+
+from core.timetable.solvers.native.chance import Dice, below
+from core.timetable.solvers.native.compiled import inner
+from core.timetable.solvers.native.layout import (
+    AS_IT_WAS,
+    CHOOSE,
+    DURATION,
+    EXCLUSIVE_COUNT,
+    EXCLUSIVE_OF,
+    EXCLUSIVE_OF_FROM,
+    EXCLUSIVE_XOR,
+    DAY_OF,
+    NEED_FROM,
+    OPTION_FROM,
+    OPTION_ROOM,
+    ROOM_COUNT,
+    ROOM_OF,
+    ROOM_XOR,
+    SLOTS,
+    START,
+    START_COST,
+    START_FROM,
+    START_LIST,
+)
+from core.timetable.solvers.native.pack import Ints
+from core.timetable.solvers.native.state import note, overlaps_in_room, put, take
+
+"""``way`` holds for each block the stamp of the move that it is part of, and then which way it goes in it."""
+
+
+@inner
+def is_allowed(p: Ints, block: int, start: int) -> bool:
+    """Tell whether a block may start there."""
+    return 0 <= start < p[SLOTS] and p[p[START_COST] + block * p[SLOTS] + start] >= 0
+
+
+@inner
+def join(queue: Ints, way: Ints, block: int, sign: int) -> None:
+    """Let a block join the move, going that way, unless it is in it."""
+    stamp = queue[1]
+    if way[2 * block] != stamp:
+        way[2 * block] = stamp
+        way[2 * block + 1] = sign
+        queue[2 + queue[0]] = block
+        queue[0] += 1
+
+
+@inner
+def join_people(p: Ints, s: Ints, queue: Ints, way: Ints, block: int, start: int, sign: int) -> None:
+    """Let those join, going the other way, who have the block's people where it goes."""
+    duration = p[p[DURATION] + block]
+    for i in range(p[p[EXCLUSIVE_OF_FROM] + block], p[p[EXCLUSIVE_OF_FROM] + block + 1]):
+        row = p[p[EXCLUSIVE_OF] + i] * p[SLOTS]
+        for at in range(row + start, row + start + duration):
+            if s[p[EXCLUSIVE_COUNT] + at] == 1:
+                join(queue, way, s[p[EXCLUSIVE_XOR] + at] - 1, -sign)
+
+
+@inner
+def has_free_room(p: Ints, s: Ints, need: int, start: int, duration: int) -> bool:
+    """Tell whether one of the need's rooms is free."""
+    for i in range(p[p[OPTION_FROM] + need], p[p[OPTION_FROM] + need + 1]):
+        if overlaps_in_room(p, s, p[p[OPTION_ROOM] + i], start, duration) == 0:
+            return True
+    return False
+
+
+@inner
+def join_rooms(p: Ints, s: Ints, queue: Ints, way: Ints, block: int, start: int, sign: int) -> None:
+    """Let those join who are in the block's rooms where it goes, if there is no other room."""
+    duration = p[p[DURATION] + block]
+    for need in range(p[p[NEED_FROM] + block], p[p[NEED_FROM] + block + 1]):
+        room = s[p[ROOM_OF] + need]
+        if room < 0 or has_free_room(p, s, need, start, duration):
+            continue
+        for at in range(room * p[SLOTS] + start, room * p[SLOTS] + start + duration):
+            if s[p[ROOM_COUNT] + at] == 1 and s[p[ROOM_XOR] + at] > 0:
+                join(queue, way, s[p[ROOM_XOR] + at] - 1, -sign)
+
+
+@inner
+def exchange(
+    p: Ints, s: Ints, t: Ints, journal: Ints, queue: Ints, way: Ints, block: int, start: int, reach: int, most: int
+) -> bool:
+    """Move a block, and to where it was those in its way, and so on (a Kempe chain).
+
+    The first ``reach`` of the chain ask others to join; a chain of more than ``most`` is not made.
+    """
+    queue[0] = 0
+    queue[1] += 1
+    shift = start - s[p[START] + block]
+    join(queue, way, block, 1)
+    i = 0
+    while i < queue[0]:
+        one = queue[2 + i]
+        sign = way[2 * one + 1]
+        to = s[p[START] + one] + sign * shift
+        if queue[0] > most or not is_allowed(p, one, to):
+            return False
+        if i < reach:
+            join_people(p, s, queue, way, one, to, sign)
+            join_rooms(p, s, queue, way, one, to, sign)
+        i += 1
+    for i in range(queue[0]):
+        one = queue[2 + i]
+        note(p, s, journal, one)
+        way[2 * one + 1] = s[p[START] + one] + way[2 * one + 1] * shift
+        take(p, s, t, one)
+    for i in range(queue[0]):
+        one = queue[2 + i]
+        put(p, s, t, one, way[2 * one + 1], CHOOSE)
+    return True
+
+
+@inner
+def turn_round(p: Ints, s: Ints, t: Ints, journal: Ints, dice: Dice, block: int) -> bool:
+    """Let a block and the one right after it, of one of its people, change their order."""
+    first = p[p[EXCLUSIVE_OF_FROM] + block]
+    count = p[p[EXCLUSIVE_OF_FROM] + block + 1] - first
+    start = s[p[START] + block]
+    after = start + p[p[DURATION] + block]
+    if count == 0 or after >= p[SLOTS] or p[p[DAY_OF] + after] != p[p[DAY_OF] + start]:
+        return False
+    at = p[p[EXCLUSIVE_OF] + first + below(dice, count)] * p[SLOTS] + after
+    other = s[p[EXCLUSIVE_XOR] + at] - 1
+    if s[p[EXCLUSIVE_COUNT] + at] != 1 or other == block or s[p[START] + other] != after:
+        return False
+    to = start + p[p[DURATION] + other]
+    if not (is_allowed(p, other, start) and is_allowed(p, block, to)):
+        return False
+    note(p, s, journal, block)
+    note(p, s, journal, other)
+    take(p, s, t, block)
+    take(p, s, t, other)
+    put(p, s, t, other, start, CHOOSE)
+    put(p, s, t, block, to, CHOOSE)
+    return True
+
+
+@inner
+def change_room(p: Ints, s: Ints, t: Ints, journal: Ints, dice: Dice, block: int) -> bool:
+    """Give one need of a block any other of its rooms."""
+    first = p[p[NEED_FROM] + block]
+    needs = p[p[NEED_FROM] + block + 1] - first
+    if needs == 0:
+        return False
+    need = first + below(dice, needs)
+    options = p[p[OPTION_FROM] + need + 1] - p[p[OPTION_FROM] + need]
+    if options < 2:
+        return False
+    room = p[p[OPTION_ROOM] + p[p[OPTION_FROM] + need] + below(dice, options)]
+    if room == s[p[ROOM_OF] + need]:
+        return False
+    start = s[p[START] + block]
+    note(p, s, journal, block)
+    take(p, s, t, block)
+    s[p[ROOM_OF] + need] = room
+    put(p, s, t, block, start, AS_IT_WAS)
+    return True
+
+
+@inner
+def random_start(p: Ints, dice: Dice, block: int) -> int:
+    """Return one of the block's starts."""
+    first = p[p[START_FROM] + block]
+    return p[p[START_LIST] + first + below(dice, p[p[START_FROM] + block + 1] - first)]
