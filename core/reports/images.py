@@ -63,6 +63,7 @@ def _opened(content: bytes) -> Image.Image:
             picture: Image.Image = Image.open(io.BytesIO(content), formats=_TYPES)
             if picture.width * picture.height > MAX_PIXELS:
                 raise _unusable(f"the picture has {picture.width} x {picture.height} pixels; too many to print")
+            picture.load()
             picture.thumbnail((_EDGE, _EDGE))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombWarning) as error:
         raise _unusable("the picture is not a whole PNG or JPEG") from error

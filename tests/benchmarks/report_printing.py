@@ -137,7 +137,7 @@ async def _one(renderer: ChromiumRenderer, chunk: Sequence[Card], fonts: Fonts) 
 async def _weasyprint(made: list[Card], fonts: Fonts) -> float | None:
     if find_spec("weasyprint") is None:
         return None
-    from weasyprint import HTML  # type: ignore[import-not-found] # noqa: PLC0415 - measured only where it is there
+    from weasyprint import HTML  # type: ignore[import-not-found]
 
     html = await render_cards(made, CardStyle(), NoImages(), verify_url=_VERIFY, fonts=fonts)
     began = process_time()
@@ -155,7 +155,7 @@ def _is_right(pdf: bytes, card: Card) -> bool:
 
 
 def _pages(pdf: bytes) -> int:
-    import pypdfium2  # noqa: PLC0415 - beside what is measured
+    import pypdfium2
 
     with pypdfium2.PdfDocument(pdf) as document:
         return len(document)

@@ -70,10 +70,9 @@ def colours_of(pdf: bytes, scale: float = 0.5) -> set[tuple[int, int, int]]:
     """Return the colours that cover at least a thousandth of the first page."""
     with pypdfium2.PdfDocument(pdf) as document:
         shown = document[0].render(scale=scale).to_pil().convert("RGB")
-    found = shown.getcolors(shown.width * shown.height) or []
-    return {
-        colour for count, colour in found if isinstance(colour, tuple) and count * 1000 >= shown.width * shown.height
-    }
+    pixels = shown.width * shown.height
+    found = shown.getcolors(pixels) or []
+    return {colour for count, colour in found if isinstance(colour, tuple) and count * 1000 >= pixels}
 
 
 def _page(page: pypdfium2.PdfPage) -> PageFound:
