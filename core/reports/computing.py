@@ -5,7 +5,7 @@ A subject's total, score and grade are those of ``core.school.grading``. Here th
 - An overall average is the mean of the scores of the subjects with a complete result, to two places. A subject
   that the student was absent from in every part is left out of it, or counts as 0 where the school's policy says so.
 - Positions go by the figure that is printed. One of whom marks are missing has an average but no position, unless
-  the policy ignores that. One without any result has neither.
+  the policy ignores that, or counts what is missing as nothing scored. One without any result has neither.
 - An elective counts for those who take it, and its positions are among them.
 - A cumulative figure is the weighted mean of the session's terms that have one.
 """
@@ -20,6 +20,7 @@ from typing import Literal, TypeVar
 from core.ids import StudentId, SubjectId, TermId
 from core.reports.records import ArmRecord, EarlierScore, SubjectRecord
 from core.school.grading import ResultStatus, SubjectResult, average, positions, subject_result, whole
+from core.school.marks.model import ABSENT, Mark
 from core.school.policies import GradingPolicy
 from core.school.report_policies import AbsentCounts, MissingCounts, Promotion, ReportPolicy, Ties
 
@@ -141,7 +142,7 @@ def _dense(scores: Mapping[Key, Decimal]) -> dict[Key, int]:
 
 def _table(arm: ArmRecord, subject: SubjectRecord) -> SubjectTable:
     results = {
-        student.id: subject_result(subject.marks.get(student.id, {}), subject.components, subject.grading)
+        student.id: subject_result(_marks(subject, student.id, arm.rules), subject.components, subject.grading)
         for student in arm.students
         if arm.takes(student.id, subject)
     }
@@ -155,6 +156,14 @@ def _table(arm: ArmRecord, subject: SubjectRecord) -> SubjectTable:
         lowest=min(scores.values(), default=None),
         size=len(scores),
     )
+
+
+def _marks(subject: SubjectRecord, student_id: StudentId, rules: ReportPolicy) -> Mapping[str, Mark]:
+    """Return a student's marks as they count: what is missing beside others may be nothing scored."""
+    marks = subject.marks.get(student_id, {})
+    if not marks or rules.missing is not MissingCounts.ZERO:
+        return marks
+    return {part.code: marks.get(part.code, ABSENT) for part in subject.components}
 
 
 def _overall(arm: ArmRecord, tables: Sequence[SubjectTable]) -> dict[StudentId, Overall]:
@@ -180,9 +189,17 @@ def _as_earlier(result: SubjectResult) -> EarlierScore:
 
 
 def _counted(results: Iterable[EarlierScore], rules: ReportPolicy) -> list[Decimal]:
-    absent = Decimal(0) if rules.absent is AbsentCounts.ZERO else None
-    scores = (absent if result.absent else result.score for result in results)
+    scores = (_score(result, rules) for result in results)
     return [score for score in scores if score is not None]
+
+
+def _score(result: EarlierScore, rules: ReportPolicy) -> Decimal | None:
+    """Return what a subject counts by the school's rules; None where it does not."""
+    if not result.complete and rules.missing is not MissingCounts.ZERO:
+        return None
+    if result.absent:
+        return Decimal(0) if rules.absent is AbsentCounts.ZERO else None
+    return result.score
 
 
 def earlier_average(arm: ArmRecord, student_id: StudentId, term_id: TermId) -> Decimal | None:
@@ -241,7 +258,7 @@ def _subject_years(
         scores: dict[TermId, Decimal | None] = {}
         for term in weights:
             earlier = before.get(term, {}).get(subject_id)
-            scores[term] = earlier.score if earlier else None
+            scores[term] = _score(earlier, arm.rules) if earlier and not earlier.absent else None
         scores[term_id] = table.results[student_id].score
         absent = table.results[student_id].status is ResultStatus.ABSENT
         found[subject_id] = SubjectYear(scores=scores, cumulative=_by_weight(scores, weights), absent=absent)

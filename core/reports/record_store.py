@@ -121,7 +121,7 @@ ORDER BY t.starts_on DESC LIMIT 5
 """
 
 # The same rules as core.school.grading: complete where every part has a mark, absent where no part is scored and one
-# is absent, and the score is the total as a percentage of what counts, to two places.
+# is absent, and the score is the total as a percentage of what counts, to two places. A policy's maxima sum to 100.
 _EARLIER = """
 WITH parts AS (
     SELECT m.id AS sheet_id, m.term_id, m.subject_id, part ->> 'code' AS code, (part ->> 'max')::numeric AS most,
@@ -133,12 +133,14 @@ WITH parts AS (
 )
 SELECT mark.student_id, parts.term_id, parts.subject_id,
        CASE WHEN bool_or(mark.status = 'scored')
-            THEN round(sum(mark.value) * 100 / sum(parts.most) FILTER (WHERE mark.status <> 'exempt'), 2) END AS score,
-       NOT bool_or(mark.status = 'scored') AND bool_or(mark.status = 'absent') AS absent
+            THEN round(sum(mark.value) * 100
+                       / (100 - coalesce(sum(parts.most) FILTER (WHERE mark.status = 'exempt'), 0)), 2) END AS score,
+       NOT bool_or(mark.status = 'scored') AND bool_or(mark.status = 'absent') AS absent,
+       count(*) = max(parts.whole) AS complete
 FROM marks mark JOIN parts ON parts.sheet_id = mark.sheet_id AND parts.code = mark.component
 WHERE mark.student_id = ANY ($2::uuid[])
 GROUP BY mark.student_id, parts.term_id, parts.subject_id
-HAVING count(*) = max(parts.whole) AND NOT bool_and(mark.status = 'exempt')
+HAVING NOT bool_and(mark.status = 'exempt')
 """
 
 
@@ -219,7 +221,7 @@ async def _earlier(
     rows = await tx.fetch(_EARLIER, [term.id for term in terms], list(students)) if terms else []
     for row in rows:
         own = found.setdefault(row["student_id"], {}).setdefault(row["term_id"], {})
-        own[row["subject_id"]] = EarlierScore(row["score"], row["absent"])
+        own[row["subject_id"]] = EarlierScore(row["score"], row["absent"], row["complete"])
     return tuple(terms), found
 
 

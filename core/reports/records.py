@@ -98,13 +98,16 @@ class EarlierScore:
     """What a student came to in a subject in an earlier term."""
 
     score: Decimal | None
+    """Of what is recorded; what is missing counts as nothing scored."""
     absent: bool
     """Absent from everything that counted."""
+    complete: bool = True
+    """No mark is missing."""
 
 
 TermNumber = int
 Earlier = Mapping[StudentId, Mapping[TermId, Mapping[SubjectId, EarlierScore]]]
-"""Results of earlier terms; a subject without a complete result is not there, unless for absence."""
+"""Results of earlier terms; a subject without any mark is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

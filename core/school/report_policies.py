@@ -34,6 +34,8 @@ class MissingCounts(StrEnum):
     """An average of what is there, and no position in class."""
     IGNORED = "ignored"
     """An average of what is there, and a position by it."""
+    ZERO = "zero"
+    """Work that was not handed in counts as nothing scored; the card shows that it is missing."""
 
 
 class Finding(StrEnum):

@@ -275,3 +275,11 @@ def test_a_mean_lies_between_its_figures(figures: list[Decimal]) -> None:
     found = mean(figures)
     assert found is None if not figures else min(figures) <= (found or Decimal(0)) <= max(figures)
     assert weighted_mean((figure, 0) for figure in figures) is None
+
+
+def test_what_is_missing_may_count_as_nothing_scored() -> None:
+    """Where the school says so, work not handed in is nothing scored; a subject without any mark has no result."""
+    cells: Cells = {0: {1: scored(80), 2: [None, *scored(70)[1:]], 3: [None] * 4}}
+    results = work_out(arm(cells, ReportPolicy(missing=MissingCounts.ZERO)), term_id=TERM, cumulative=False)
+    assert [of(results, number) for number in (1, 2, 3)] == [(80, 1), (70, 2), (None, None)]
+    assert results.tables[0].results[StudentId(UUID(int=2))].missing == ()

@@ -49,6 +49,7 @@ class Kind(IntEnum):
     STAFF_USER = 19
     GUARDIAN_USER = 20
     STUDENT_USER = 21
+    BANKED_COMMENT = 22
 
 
 class Ids:

@@ -19,6 +19,7 @@ from core.school.simulator.demo_sheet import OpenSheet, open_sheet
 from core.school.simulator.history import history_batches
 from core.school.simulator.identity import Identity, ids_of
 from core.school.simulator.records import record_batches
+from core.school.simulator.report_entries import report_batches
 from core.school.simulator.simulation import Recipe, simulate
 from core.school.simulator.users import Login, accounts, logins, user_batch
 from core.school.simulator.worlds import world_named
@@ -102,7 +103,8 @@ class DemoSchools:
         school_id = school_id_of(identity.school.recipe)
         password_hash = await self._hash_password(password)
         async with self._db.tenant(school_id) as tx:
-            counts = await write(tx, school_id, all_batches(identity, password_hash))
+            batches = chain(all_batches(identity, password_hash), report_batches(identity))
+            counts = await write(tx, school_id, batches)
         return {table: counts.get(table, 0) for table in store.COUNTED}
 
     async def _renew(self, identity: Identity, password: str) -> dict[str, int]:

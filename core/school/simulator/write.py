@@ -12,6 +12,7 @@ _TYPES = {
     "periods_per_week": "smallint", "amount_kobo": "bigint", "body": "jsonb", "day": "date", "date_of_birth": "date",
     "starts_on": "date", "ends_on": "date", "left_on": "date", "due_on": "date", "paid_on": "date", "at": "timestamptz",
     "elective": "boolean", "granted": "boolean", "receives_messages": "boolean", "id": "uuid", "head_id": "uuid",
+    "scores": "jsonb", "from_score": "smallint", "to_score": "smallint",
     "actor_id": "uuid", "marked_by": "uuid", "recorded_by": "uuid",
 }  # fmt: skip
 _ARRAYS = {"roles", "channel_order"}
