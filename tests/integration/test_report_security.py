@@ -13,7 +13,7 @@ import pytest
 
 from cluster.checks import find_browser
 from core.adapters.chromium import ChromiumRenderer
-from core.reports.card import Card, CardSchool, CardStyle, CardStudent, Rating, Signature
+from core.reports.card import Card, CardSchool, CardStudent, CardStyle, Rating, Signature
 from core.reports.checking import check_card
 from core.reports.fonts import Fonts
 from core.reports.layout import render_cards
