@@ -7,6 +7,7 @@ from ortools.sat.python import cp_model
 
 from core.timetable.program import Assignment, Program
 from core.timetable.solvers.cpsat_costs import has_soft_pieces
+from core.timetable.solvers.cpsat_improving import FixAndOptimise
 from core.timetable.solvers.cpsat_model import BuildingStopped
 from core.timetable.solvers.cpsat_run import CpSatRun
 from core.timetable.solvers.port import Budget, Outcome, Report, Status, Stopped
@@ -17,6 +18,8 @@ FEASIBILITY: dict[str, Any] = {
     "ignore_subsolvers": ["fj", "fs_random", "fs_random_quick_restart"],
 }
 IMPROVING: dict[str, Any] = {"linearization_level": 0}
+_BOUND_SHARE = 0.2
+"""Of the time for improving, what goes to the search of everything: it proves bounds, and small schools optimal."""
 
 
 class CpSat:
@@ -77,8 +80,10 @@ def _improve(run: CpSatRun) -> Status:
     if run.best is not None:
         run.soft = model.reckon(run.best)
         model.hint(run.best)
-    found = run.search(model, IMPROVING)
+    found = run.search(model, IMPROVING, run.left_s * _BOUND_SHARE)
     run.raise_bound(found.bound)
     if found.values is not None:
         run.keep(model, found.values)
-    return Status.OPTIMAL if found.status == cp_model.OPTIMAL else run.ended()
+    if found.status == cp_model.OPTIMAL or run.best is None:
+        return Status.OPTIMAL if found.status == cp_model.OPTIMAL else run.ended()
+    return FixAndOptimise(run, model).loop()

@@ -1,6 +1,6 @@
 """What deviations cost, in CP-SAT: bounds where a piece is hard, penalties where it is soft."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ortools.sat.python import cp_model
 
@@ -21,6 +21,17 @@ class Costs:
     def __init__(self, logic: Logic) -> None:
         self._logic = logic
         self.parts: list[Linear] = []
+        self._about: list[Sequence[int]] = []
+
+    def put(self, cost: Linear, blocks: Sequence[int]) -> None:
+        """Take the cost of a piece that concerns these blocks."""
+        self.parts.append(cost)
+        self._about.append(blocks)
+
+    def spots(self, values: Values) -> list[tuple[int, Sequence[int]]]:
+        """Return (cost, blocks concerned) of each piece that costs something."""
+        costs = ((part.of(values), blocks) for part, blocks in zip(self.parts, self._about, strict=True))
+        return [(cost, blocks) for cost, blocks in costs if cost > 0]
 
     def add_term(self, term: Term, tracks: Tracks, guard: Literal | None = None) -> None:
         """Bound a hard term; give a soft one its penalty."""
@@ -38,25 +49,26 @@ class Costs:
         if term.combine is Combine.SUM_DEVIATION:
             deviations = [added(deviations)]
         for deviation in deviations:
-            self.add(deviation, term.function, term.weight)
+            cost = self._priced(deviation, term.function, term.weight)
+            self.put(cost, tracks.blocks(term.track))
 
     def add_stability(self, stability: Stability, used: Linear, guard: Literal | None = None) -> None:
         """Bound how many rooms are used, or give what is too many its penalty."""
         if stability.hard:
             self._logic.within(used, 0, stability.most, guard)
         else:
-            self.add(self._above(used, stability.most), stability.function, stability.weight)
+            above = self._above(used, stability.most)
+            cost = self._priced(above, stability.function, stability.weight)
+            self.put(cost, [block for block, _ in stability.needs])
 
-    def add(self, deviation: Linear, function: CostFunction, weight: int) -> None:
-        """Add the weighted cost of a deviation."""
+    def _priced(self, deviation: Linear, function: CostFunction, weight: int) -> Linear:
         if not deviation.literals:
-            self.parts.append(Linear(weight * function.of(deviation.constant)))
-        elif function is CostFunction.LINEAR or deviation.most <= 1:
-            self.parts.append(deviation.scaled(weight))
-        elif function is CostFunction.STEP:
-            self.parts.append(self._step(deviation).scaled(weight))
-        else:
-            self.parts.append(self._square(deviation).scaled(weight))
+            return Linear(weight * function.of(deviation.constant))
+        if function is CostFunction.LINEAR or deviation.most <= 1:
+            return deviation.scaled(weight)
+        if function is CostFunction.STEP:
+            return self._step(deviation).scaled(weight)
+        return self._square(deviation).scaled(weight)
 
     def _bound(self, value: Linear, term: Term, guard: Literal | None) -> None:
         if not term.or_zero or value.constant or term.low <= 1:

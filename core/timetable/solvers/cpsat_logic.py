@@ -205,6 +205,17 @@ class Logic:
         bounded = cp_model.BoundedLinearExpression(value.expression(), cp_model.Domain(low, high))
         self.hold(bounded, guard)
 
+    def hint(self, values: Mapping[int, int]) -> None:
+        """Tell the solver which values to try first."""
+        self.model.clear_hints()
+        hint = self.model.proto.solution_hint
+        hint.vars.extend(list(values))
+        hint.values.extend(list(values.values()))
+
+    def domains(self) -> "Domains":
+        """Return the bounds of the variables, to be changed between searches."""
+        return Domains(self.model)
+
     def complete(self, chosen: Mapping[int, int]) -> Values:
         """Return the value of every variable, given those of the choices by their index."""
         values = [0] * len(self.model.proto.variables)
@@ -214,3 +225,19 @@ class Logic:
         for variable, value_of in self._definitions:
             values[variable.index] = value_of(values)
         return values
+
+
+class Domains:
+    """The bounds of literals, where the same model is searched with other parts of it fixed."""
+
+    def __init__(self, model: cp_model.CpModel) -> None:
+        self._variables = model.proto.variables
+        self._set: dict[int, tuple[int, int]] = {}
+
+    def set(self, index: int, bounds: tuple[int, int]) -> None:
+        """Bound a literal."""
+        if self._set.get(index, (0, 1)) != bounds:
+            domain = self._variables[index].domain
+            domain.clear()
+            domain.extend(bounds)
+            self._set[index] = bounds

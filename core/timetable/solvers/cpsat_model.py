@@ -66,7 +66,7 @@ class Formulation:
             if bound.pair.hard:
                 yield pairs.forbid(bound)
             elif self.scope.soft:
-                yield self.costs.parts.append(pairs.cost(bound))
+                yield self.costs.put(pairs.cost(bound), (bound.pair.first, bound.pair.second))
 
     def _terms(self) -> Iterator[None]:
         for term in self.program.terms:
@@ -83,24 +83,24 @@ class Formulation:
             if travel.hard:
                 yield journeys.forbid(travel, self.scope.guards)
             elif self.scope.soft:
-                yield self.costs.parts.append(journeys.cost(travel))
+                yield self.costs.put(journeys.cost(travel), self.program.tracks[travel.track])
 
     def _choices_that_cost(self) -> Iterator[None]:
         for blocks, starts in zip(self.starts.bundles.members, self.starts.at, strict=True):
             for start, cost in self.program.blocks[blocks[0]].start_cost.items():
-                self.costs.parts.append(self.logic.total([starts[start]], cost))
+                self.costs.put(self.logic.total([starts[start]], cost), blocks)
             yield
-        self.costs.parts += self.rooms.costs
+        for need, cost in self.rooms.costs:
+            self.costs.put(cost, self.starts.bundles.members[need[0]])
 
     def hint(self, assignment: Assignment) -> None:
         """Tell the solver where to look first: all of a solution, or what there is of one."""
         chosen = dict(self._chosen(assignment))
-        if self._is_whole(assignment):
-            chosen = dict(enumerate(self.logic.complete(chosen)))
-        self.logic.model.clear_hints()
-        hint = self.logic.model.proto.solution_hint
-        hint.vars.extend(list(chosen))
-        hint.values.extend(list(chosen.values()))
+        self.logic.hint(dict(enumerate(self.logic.complete(chosen))) if self._is_whole(assignment) else chosen)
+
+    def complete(self, assignment: Assignment) -> Values:
+        """Return the value of every variable in a feasible assignment."""
+        return self.logic.complete(dict(self._chosen(assignment)))
 
     def _is_whole(self, assignment: Assignment) -> bool:
         at = ({assignment.starts[block] for block in blocks} for blocks in self.starts.bundles.members)
@@ -122,7 +122,7 @@ class Formulation:
 
     def reckon(self, assignment: Assignment) -> int:
         """Return the soft cost of a feasible assignment. What CP-SAT says of one may be more than it costs."""
-        return self.objective.of(self.logic.complete(dict(self._chosen(assignment))))
+        return self.objective.of(self.complete(assignment))
 
     def assignment(self, values: Values) -> Assignment:
         """Return the assignment that a solution of the model means."""

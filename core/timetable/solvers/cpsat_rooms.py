@@ -43,7 +43,7 @@ class Rooms:
         self._class_of = {room: c for c, rooms in enumerate(self.classes) for room in rooms}
         self.taken: dict[Need, dict[int, dict[int, Literal]]] = {}
         """By need and class of rooms, the literal of each start of the block in such a room."""
-        self.costs: list[Linear] = []
+        self.costs: list[tuple[Need, Linear]] = []
         for bundle, blocks in enumerate(starts.bundles.members):
             for n, options in enumerate(program.blocks[blocks[0]].needs):
                 self._add_need((bundle, n), options)
@@ -61,7 +61,8 @@ class Rooms:
             else:
                 self._add_choice(need, start, literal, usable, guard)
         for c, cost in cost_of.items():
-            self.costs.append(self._logic.total(self.taken[need][c].values(), cost) if cost else Linear(0))
+            if cost:
+                self.costs.append((need, self._logic.total(self.taken[need][c].values(), cost)))
 
     def _add_choice(self, need: Need, start: int, literal: Literal, usable: list[int], guard: Literal | None) -> None:
         if not usable:

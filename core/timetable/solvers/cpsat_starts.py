@@ -49,7 +49,10 @@ class Starts:
 
     def is_fixed(self, block: int) -> bool:
         """Tell whether a block has no choice."""
-        bundle = self.bundles.of[block]
+        return self.is_settled(self.bundles.of[block])
+
+    def is_settled(self, bundle: int) -> bool:
+        """Tell whether a bundle has no choice."""
         return len(self.at[bundle]) <= len(self.bundles.members[bundle])
 
     def on(self, blocks: Sequence[int]) -> dict[int, list[Literal]]:

@@ -25,6 +25,10 @@ class Tracks:
         """Tell whether all of a track is placed already."""
         return all(self._starts.is_fixed(block) for block in self._program.tracks[track])
 
+    def blocks(self, track: int) -> tuple[int, ...]:
+        """Return the blocks of a track."""
+        return self._program.tracks[track]
+
     def values(self, term: Term) -> list[Linear]:
         """Return what the term measures in each of its windows."""
         return [self._value(term, window) for window in term.windows]

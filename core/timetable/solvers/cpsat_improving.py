@@ -1,0 +1,74 @@
+"""Fix and optimise: most of a timetable stays as it is while CP-SAT finds the best for the rest, over and over."""
+
+import time
+from random import Random
+from typing import Any
+
+from ortools.sat.python import cp_model
+
+from core.timetable.solvers.cpsat_logic import Values
+from core.timetable.solvers.cpsat_model import Formulation
+from core.timetable.solvers.cpsat_neighbourhoods import Neighbourhoods
+from core.timetable.solvers.cpsat_run import CpSatRun
+from core.timetable.solvers.port import Status
+
+_NEIGHBOURHOOD: dict[str, Any] = {
+    "linearization_level": 0,
+    "num_workers": 1,
+    "symmetry_level": 0,
+    "cp_model_probing_level": 0,
+    # About a second of a quiet core: what is not searched through by then was too large.
+    "max_deterministic_time": 0.5,
+}
+_EASY_SHARE = 0.3
+
+
+class FixAndOptimise:
+    """The loop over neighbourhoods of one model."""
+
+    def __init__(self, run: CpSatRun, model: Formulation) -> None:
+        assert run.best is not None  # noqa: S101 - only a timetable can be improved
+        self._run = run
+        self._model = model
+        self._random = Random(run.budget.seed)
+        self._neighbourhoods = Neighbourhoods(run.program, model.starts.bundles, self._random)
+        self._values = model.complete(run.best)
+        self._cost = model.objective.of(self._values)
+        self._domains = model.logic.domains()
+
+    def loop(self) -> Status:
+        """Improve until the run is over, or all was free and searched through."""
+        while not self._run.is_over():
+            kind, freed = self._neighbourhoods.choose(self._model.costs.spots(self._values))
+            before = time.process_time()
+            status = self._solve(freed)
+            if status == cp_model.OPTIMAL and self._neighbourhoods.is_everything(freed):
+                return Status.OPTIMAL
+            solved = status == cp_model.OPTIMAL
+            self._neighbourhoods.learn(
+                kind, was_easy=solved and time.process_time() - before < _EASY_SHARE, was_solved=solved
+            )
+        return self._run.ended()
+
+    def _solve(self, freed: frozenset[int]) -> Any:
+        self._free(freed)
+        self._model.logic.hint(dict(enumerate(self._values)))
+        seed = {"random_seed": self._random.randrange(2**31)}
+        found = self._run.search(self._model, {**_NEIGHBOURHOOD, **seed}, listen=False)
+        if found.values is not None:
+            self._accept(found.values)
+        return found.status
+
+    def _accept(self, values: Values) -> None:
+        """Go on from what is as good: a plateau is left by walking on it."""
+        whole = self._model.complete(self._model.assignment(values))
+        cost = self._model.objective.of(whole)
+        if cost <= self._cost:
+            self._values, self._cost = whole, cost
+            self._run.keep(self._model, whole)
+
+    def _free(self, freed: frozenset[int]) -> None:
+        for bundle, at in enumerate(self._model.starts.at):
+            for literal in at.values() if not self._model.starts.is_settled(bundle) else ():
+                value = self._values[literal.index]
+                self._domains.set(literal.index, (0, 1) if bundle in freed else (value, value))
