@@ -274,66 +274,6 @@ def _kill_group(process: psutil.Process | None) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _kill(self) -> None:
-    """Kill the browser's whole process group, end its driver and remove its folder."""
-    folder, playwright = self._folder, self._playwright
-    process = self._browser.process if self._browser else (_process_of(folder) if folder else None)
-    self._browser = self._folder = self._playwright = None
-    driver = _driver_of(process)
-    _kill_group(process)
-    if playwright is not None:
-        try:
-            async with asyncio.timeout(_KILL_S):
-                await playwright.stop()
-        except (TimeoutError, BrowserError):
-            _kill(driver)
-    if folder is not None:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _environment(folder: Path) -> dict[str, str | float | bool]:
-    """Return what the browser sees of this process's environment: a path, and its own folder for everything else."""
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "FONTCONFIG_FILE": str(folder / "fonts.conf"),
-    }
-
-
-def _process_of(folder: Path) -> psutil.Process | None:
-    """Return the process that leads the group of the browser whose profile lies in a folder.
-
-    The driver starts each as the leader of a group of its own; a distribution's may be a script around the browser.
-    """
-    wanted = f"--user-data-dir={folder / 'profile'}"
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            words = child.cmdline()
-            if wanted in words and not any(word.startswith("--type=") for word in words):
-                return child
-    return None
-
-
-def _driver_of(process: psutil.Process | None) -> psutil.Process | None:
-    with contextlib.suppress(psutil.Error):
-        return process.parent() if process else None
-    return None
-
-
-def _kill_group(process: psutil.Process | None) -> None:
-    if process is None or not process.is_running():
-        return
-    with contextlib.suppress(ProcessLookupError):
-        group = os.getpgid(process.pid)
-        if group == process.pid:  # never our own: the driver starts each browser as the leader of its group
-            os.killpg(group, signal.SIGKILL)
-        else:
-            process.kill()
-
-
 def _kill(process: psutil.Process | None) -> None:
     with contextlib.suppress(psutil.Error):
         if process is not None:

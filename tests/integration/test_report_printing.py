@@ -75,7 +75,7 @@ async def test_twelve_subjects_fit_on_one_page_of_a4(press: Press) -> None:
     """A card of twelve subjects is one page of A4 that says everything on it, within the page."""
     card = make_card()
     (page,) = await press.pages(card)
-    assert (page.width, page.height) == (pytest.approx(595, abs=1), pytest.approx(842, abs=1))
+    assert [page.width, page.height] == pytest.approx([595, 842], abs=1)
     assert_inside(page)
     for subject in card.subjects:
         assert found(subject.name, page)
@@ -242,7 +242,7 @@ async def test_broadsheet_shows_all_and_repeats_its_head(press: Press) -> None:
     assert len(pages) == 3
     said = "".join(page.text for page in pages)
     for page in pages:
-        assert (page.width, page.height) == (pytest.approx(842, abs=1), pytest.approx(595, abs=1))
+        assert [page.width, page.height] == pytest.approx([842, 595], abs=1)
         assert_inside(page)
         assert "Student" in page.text
     assert not [row.student_no for row in sheet.rows if row.student_no not in said]
@@ -261,7 +261,7 @@ async def test_template_is_as_it_was_looked_at(press: Press, kind: str) -> None:
     places = {box.text.strip(): box for box in reversed(page.boxes)}
     for words, (left, top) in wanted.items():
         box = next(box for text, box in places.items() if squeezed(words) in squeezed(text))
-        assert (box.left, box.top) == (pytest.approx(left, abs=3), pytest.approx(top, abs=3)), words
+        assert [box.left, box.top] == pytest.approx([left, top], abs=3), words
 
 
 GOLDEN: dict[str, dict[str, tuple[float, float]]] = {"report-card": {}, "broadsheet": {}}
