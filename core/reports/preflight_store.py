@@ -1,4 +1,4 @@
-"""The SQL of the pre-flight: what each student's card still lacks, in two statements for any number of students."""
+"""The SQL of the pre-flight: what each student's card still lacks, in a fixed number of statements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from core.ids import ClassArmId, MarkSheetId, StaffId, StudentId, SubjectId, TermId
 from core.ports import Transaction
+from core.reports.entry_store import attendance_in
 from core.reports.record_store import IN_FORCE, STAFF_NAME
 from core.school.marks.approval import SheetState
 from core.school.report_policies import ReportPolicy
@@ -19,10 +20,6 @@ SELECT s.id, s.student_no, s.family_name, s.given_names, s.photo_key IS NOT NULL
                AND c.kind = 'class_teacher' AND c.text <> '') AS has_class_teacher_remark,
        EXISTS (SELECT FROM report_comments c WHERE c.term_id = t.id AND c.student_id = s.id
                AND c.kind = 'principal' AND c.text <> '') AS has_principal_remark,
-       EXISTS (SELECT FROM attendance_registers register
-               JOIN attendance entry ON (entry.school_id, entry.register_id) = (register.school_id, register.id)
-               WHERE register.class_arm_id = arm.id AND register.day BETWEEN t.starts_on AND t.ends_on
-                 AND entry.student_id = s.id) AS has_attendance,
        EXISTS (SELECT FROM teaching_loads load
                WHERE load.session_id = t.session_id AND load.class_arm_id = arm.id) AS takes_something
 FROM terms t
@@ -38,38 +35,31 @@ WHERE t.id = $1 AND (s.left_on IS NULL OR s.left_on > t.ends_on)
 ORDER BY level.rank, arm.name, s.family_name, s.given_names, s.student_no
 """
 
-# Marks are counted once a sheet and student; a sheet that nobody opened lacks them all.
-_SUBJECTS = f"""
-WITH taken AS (
-    SELECT e.student_id, load.subject_id, load.staff_id, m.id AS sheet_id, m.state,
-           coalesce(jsonb_array_length(p.body -> 'components'), 1) AS parts
-    FROM terms t
-    JOIN enrolments e ON (e.school_id, e.session_id) = (t.school_id, t.session_id)
-    JOIN teaching_loads load ON (load.school_id, load.session_id, load.class_arm_id)
-                              = (e.school_id, e.session_id, e.class_arm_id)
-    LEFT JOIN elective_choices choice ON load.elective
-         AND (choice.school_id, choice.session_id, choice.student_id, choice.subject_id)
-           = (e.school_id, e.session_id, e.student_id, load.subject_id)
-    LEFT JOIN mark_sheets m ON (m.school_id, m.term_id, m.class_arm_id, m.subject_id)
-                             = (t.school_id, t.id, load.class_arm_id, load.subject_id)
-    LEFT JOIN policies p ON (p.school_id, p.id) = (m.school_id, m.assessment_policy_id)
-    WHERE t.id = $1 AND e.student_id = ANY ($2::uuid[])
-      AND (NOT load.elective OR choice.student_id IS NOT NULL)
-), counted AS (
-    SELECT mark.sheet_id, mark.student_id, count(*) AS marks
-    FROM marks mark
-    WHERE mark.sheet_id IN (SELECT sheet_id FROM taken) AND mark.student_id = ANY ($2::uuid[])
-    GROUP BY mark.sheet_id, mark.student_id
-)
-SELECT taken.student_id, taken.subject_id, subject.name AS subject_name, taken.sheet_id,
-       coalesce(taken.state, 'draft') AS state, (taken.parts - coalesce(counted.marks, 0))::int AS missing,
-       taken.parts::int AS parts, taken.staff_id AS teacher_id, {STAFF_NAME.format("teacher")} AS teacher_name
-FROM taken
-JOIN subjects subject ON subject.id = taken.subject_id
-JOIN staff teacher ON teacher.id = taken.staff_id
-LEFT JOIN counted ON (counted.sheet_id, counted.student_id) = (taken.sheet_id, taken.student_id)
-WHERE taken.parts > coalesce(counted.marks, 0) OR coalesce(taken.state, 'draft') IN ('draft', 'submitted')
+_TAKEN = f"""
+SELECT e.student_id, load.subject_id, subject.name AS subject_name, m.id AS sheet_id,
+       coalesce(m.state, 'draft') AS state, coalesce(jsonb_array_length(p.body -> 'components'), 1) AS parts,
+       load.staff_id AS teacher_id, {STAFF_NAME.format("teacher")} AS teacher_name
+FROM terms t
+JOIN enrolments e ON (e.school_id, e.session_id) = (t.school_id, t.session_id)
+JOIN teaching_loads load ON (load.school_id, load.session_id, load.class_arm_id)
+                          = (e.school_id, e.session_id, e.class_arm_id)
+JOIN subjects subject ON (subject.school_id, subject.id) = (load.school_id, load.subject_id)
+JOIN staff teacher ON (teacher.school_id, teacher.id) = (load.school_id, load.staff_id)
+LEFT JOIN elective_choices choice ON load.elective
+     AND (choice.school_id, choice.session_id, choice.student_id, choice.subject_id)
+       = (e.school_id, e.session_id, e.student_id, load.subject_id)
+LEFT JOIN mark_sheets m ON (m.school_id, m.term_id, m.class_arm_id, m.subject_id)
+                         = (t.school_id, t.id, load.class_arm_id, load.subject_id)
+LEFT JOIN policies p ON (p.school_id, p.id) = (m.school_id, m.assessment_policy_id)
+WHERE t.id = $1 AND e.student_id = ANY ($2::uuid[]) AND (NOT load.elective OR choice.student_id IS NOT NULL)
 ORDER BY subject.name
+"""
+
+# By the index of sheets alone, whatever statistics there are: see record_store.
+_COUNTED = """
+SELECT sheet_id, student_id, count(*)::int AS marks FROM marks
+WHERE sheet_id = ANY ($1::uuid[]) AND (student_id = ANY ($2::uuid[])) IS TRUE
+GROUP BY sheet_id, student_id
 """
 
 
@@ -118,8 +108,15 @@ async def students(
 ) -> list[StudentState]:
     """Return the students of a term, those named or those of a class, by class and name."""
     rows = await tx.fetch(_STUDENTS, term_id, None if student_ids is None else list(student_ids), class_arm_id)
+    attended = await attendance_in(tx, term_id, list({row["class_arm_id"] for row in rows}))
     parsed: dict[str, ReportPolicy] = {}
-    return [StudentState(**{**dict(row), "rules": _rules(row["rules"], row["class_arm_id"], parsed)}) for row in rows]
+    return [
+        StudentState(
+            **{**dict(row), "rules": _rules(row["rules"], row["class_arm_id"], parsed)},
+            has_attendance=row["id"] in attended,
+        )
+        for row in rows
+    ]
 
 
 def _rules(body: Any, arm: object, parsed: dict[str, ReportPolicy]) -> ReportPolicy:
@@ -133,8 +130,17 @@ async def unready_subjects(
     tx: Transaction, term_id: TermId, student_ids: Sequence[StudentId]
 ) -> dict[StudentId, list[SubjectState]]:
     """Return each student's subjects that are not ready, by name."""
+    taken = await tx.fetch(_TAKEN, term_id, list(student_ids))
+    sheets = list({row["sheet_id"] for row in taken if row["sheet_id"]})
+    counted = {
+        (row["sheet_id"], row["student_id"]): row["marks"]
+        for row in await tx.fetch(_COUNTED, sheets, list(student_ids))
+    }
     found: dict[StudentId, list[SubjectState]] = {}
-    for row in await tx.fetch(_SUBJECTS, term_id, list(student_ids)):
-        state = SubjectState(**{**dict(row), "state": SheetState(row["state"])})
-        found.setdefault(state.student_id, []).append(state)
+    for row in taken:
+        missing = row["parts"] - counted.get((row["sheet_id"], row["student_id"]), 0)
+        state = SheetState(row["state"])
+        if missing or state in {SheetState.DRAFT, SheetState.SUBMITTED}:
+            subject = SubjectState(**{**dict(row), "state": state, "missing": missing})
+            found.setdefault(subject.student_id, []).append(subject)
     return found

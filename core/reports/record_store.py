@@ -1,7 +1,8 @@
 """The SQL that reads what cards are worked out from: a fixed number of statements for any number of students."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from core.ids import ClassArmId, PolicyId, SessionId, StudentId, SubjectId, TermId
@@ -15,10 +16,11 @@ from core.reports.records import (
     SubjectRecord,
     TermHead,
 )
+from core.school.grading import percentage
 from core.school.marks.approval import SheetState
 from core.school.marks.model import Mark, MarkStatus
 from core.school.model import Gender, Stage
-from core.school.policies import AssessmentPolicy, GradingPolicy
+from core.school.policies import AssessmentPolicy, Component, GradingPolicy
 from core.school.report_policies import ReportPolicy
 
 STAFF_NAME = "concat_ws(' ', nullif({0}.title, ''), {0}.family_name, {0}.given_names)"
@@ -120,27 +122,18 @@ WHERE now.id = $1
 ORDER BY t.starts_on DESC LIMIT 5
 """
 
-# The same rules as core.school.grading: complete where every part has a mark, absent where no part is scored and one
-# is absent, and the score is the total as a percentage of what counts, to two places. A policy's maxima sum to 100.
-_EARLIER = """
-WITH parts AS (
-    SELECT m.id AS sheet_id, m.term_id, m.subject_id, part ->> 'code' AS code, (part ->> 'max')::numeric AS most,
-           jsonb_array_length(p.body -> 'components') AS whole
-    FROM mark_sheets m
-    JOIN policies p ON (p.school_id, p.id) = (m.school_id, m.assessment_policy_id)
-    CROSS JOIN LATERAL jsonb_array_elements(p.body -> 'components') part
-    WHERE m.term_id = ANY ($1::uuid[])
+_EARLIER_SHEETS = (
+    "SELECT id, term_id, subject_id, assessment_policy_id FROM mark_sheets WHERE term_id = ANY ($1::uuid[])"
 )
-SELECT mark.student_id, parts.term_id, parts.subject_id,
-       CASE WHEN bool_or(mark.status = 'scored')
-            THEN round(sum(mark.value) * 100
-                       / (100 - coalesce(sum(parts.most) FILTER (WHERE mark.status = 'exempt'), 0)), 2) END AS score,
-       NOT bool_or(mark.status = 'scored') AND bool_or(mark.status = 'absent') AS absent,
-       count(*) = max(parts.whole) AS complete
-FROM marks mark JOIN parts ON parts.sheet_id = mark.sheet_id AND parts.code = mark.component
-WHERE mark.student_id = ANY ($2::uuid[])
-GROUP BY mark.student_id, parts.term_id, parts.subject_id
-HAVING NOT bool_and(mark.status = 'exempt')
+
+# By the index of students alone: a school just imported has no statistics, and whatever else is offered to the planner
+# then can cost a thousand times as much. "IS TRUE" keeps the sheets out of the choice of an index.
+_EARLIER = """
+SELECT sheet_id, student_id, sum(value) AS total, count(*) AS there, bool_or(status = 'scored') AS scored,
+       bool_or(status = 'absent') AS absent, array_agg(component) FILTER (WHERE status = 'exempt') AS exempt
+FROM marks
+WHERE student_id = ANY ($1::uuid[]) AND (sheet_id = ANY ($2::uuid[])) IS TRUE
+GROUP BY sheet_id, student_id
 """
 
 
@@ -217,12 +210,33 @@ async def _earlier(
     tx: Transaction, term_id: TermId, students: Sequence[StudentId]
 ) -> tuple[tuple[EarlierTerm, ...], Earlier]:
     terms = [EarlierTerm(**dict(row)) for row in await tx.fetch(_EARLIER_TERMS, term_id)][::-1]
+    sheets = {row["id"]: row for row in await tx.fetch(_EARLIER_SHEETS, [term.id for term in terms])}
+    parts = await _components(tx, {sheet["assessment_policy_id"] for sheet in sheets.values()})
     found: dict[StudentId, dict[TermId, dict[SubjectId, EarlierScore]]] = {}
-    rows = await tx.fetch(_EARLIER, [term.id for term in terms], list(students)) if terms else []
-    for row in rows:
-        own = found.setdefault(row["student_id"], {}).setdefault(row["term_id"], {})
-        own[row["subject_id"]] = EarlierScore(row["score"], row["absent"], row["complete"])
+    for row in await tx.fetch(_EARLIER, list(students), list(sheets)) if sheets else ():
+        sheet = sheets[row["sheet_id"]]
+        score = earlier_score(row, parts[sheet["assessment_policy_id"]])
+        if score is not None:
+            found.setdefault(row["student_id"], {}).setdefault(sheet["term_id"], {})[sheet["subject_id"]] = score
     return tuple(terms), found
+
+
+async def _components(tx: Transaction, policy_ids: Collection[object]) -> dict[object, tuple[Component, ...]]:
+    rows = await tx.fetch("SELECT id, body FROM policies WHERE id = ANY ($1::uuid[])", list(policy_ids))
+    return {row["id"]: AssessmentPolicy.model_validate(row["body"]).components for row in rows}
+
+
+def earlier_score(counted: Row, parts: Sequence[Component]) -> EarlierScore | None:
+    """Return what a student's marks of a sheet come to, by the rules of ``core.school.grading``.
+
+    None where the student is exempt from everything that is recorded.
+    """
+    exempt = frozenset(counted["exempt"] or ())
+    if not (counted["scored"] or counted["absent"]):
+        return None
+    reachable = Decimal(sum(part.max for part in parts if part.code not in exempt))
+    score = percentage(counted["total"], reachable) if counted["scored"] else None
+    return EarlierScore(score, absent=not counted["scored"], complete=counted["there"] == len(parts))
 
 
 def _student(row: Row) -> StudentRecord:
