@@ -23,7 +23,7 @@ async def _hash(password: str) -> str:
 @pytest.fixture(scope="module")
 async def demo(db: PostgresDatabase) -> DemoSchool:
     """A demo school of some classes."""
-    return await DemoSchools(db, FakeClock(NOW), _hash).create(seed=3, students=240)
+    return await DemoSchools(db, FakeClock(NOW), _hash).create(seed=3, students=72)
 
 
 async def terms(db: PostgresDatabase, demo: DemoSchool) -> list[tuple[SessionId, TermId, list[StudentId]]]:
