@@ -23,6 +23,7 @@ _TAGS = {
     "notifications": "The bell, preferences, and the trail of every message.",
     "people": "Students, guardians and staff.",
     "platform": "Schools of this installation.",
+    "report cards": "Report cards: ratings, remarks, pre-flight, finalising, style, and whether one is genuine.",
     "policies": "Assessment, grading, approval and reminders, as versioned data.",
     "jobs": "Long work: state, progress and cancelling.",
     "school": "The school, its sessions, terms, levels and class arms.",
