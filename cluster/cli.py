@@ -11,6 +11,7 @@ from core.errors import InvalidInput
 _LAZY = {
     "demo": ("cluster.demo_command", "Fill the database with simulated schools."),
     "import": ("cluster.import_command", "Set a school up from its own spreadsheets."),
+    "timetable": ("cluster.timetable_command", "Solve, check and explain timetables."),
 }
 """Commands that live in modules of their own, each as its ``command``."""
 

@@ -1,6 +1,7 @@
 """A Ray cluster of this machine alone, with its dashboard, for one state folder."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -85,6 +86,8 @@ class EmbeddedRay:
                 f"--dashboard-port={self._dashboard_port}",
                 *(f"--{name}={self.ports[name]}" for name in _RAY_PORTS),
                 f"--num-cpus={os.cpu_count() or 1}",
+                # Of their own: solvers and printers are held to the cores, whatever else Ray counts on them.
+                f"--resources={json.dumps(dict.fromkeys(('solver', 'pdf'), os.cpu_count() or 1))}",
                 f"--object-store-memory={self._object_store_bytes}",
                 f"--temp-dir={self.folder}",
             ],

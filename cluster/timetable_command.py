@@ -1,0 +1,190 @@
+"""``schoolos timetable``: solve, check and explain a timetable in a file, on this machine or on a cluster."""
+
+import json
+import resource
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import click
+import structlog
+from rich.console import Console
+
+from cluster import timetable_words as words
+from cluster.running import running_settings
+from core.timetable.checker import Verdict, validate
+from core.timetable.formats import FORMATS, Format, format_of
+from core.timetable.model import Problem
+from core.timetable.solvers.port import Budget, Report, Status
+from core.timetable.solving import Solved, solve, solved
+
+FOUND, BROKEN, TIMED_OUT = 0, 1, 3
+"""Exit codes; 2 is for input that can't be read, as everywhere."""
+_CODES = {Status.OPTIMAL: FOUND, Status.FEASIBLE: FOUND, Status.INFEASIBLE: BROKEN}
+_EXPLAIN_S = 20.0
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NAMES = [form.name for form in FORMATS]
+_form = click.option("--format", "form", type=click.Choice(_NAMES), help="The file's form, where it does not tell.")
+_json = click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")
+
+
+@click.group()
+def command() -> None:
+    """Solve, check and explain timetables."""
+    # What a person asked for goes to standard output; what went wrong with a racer does not.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
+@command.command("solve")
+@click.argument("file", type=_FILE)
+@click.option("--seconds", type=click.FloatRange(0.1, 86_400), default=30, show_default=True, help="Time in all.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Where chance begins.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the timetable here.")
+@click.option("--cores", type=click.IntRange(1, 64), help="How many to use; all there are where not given.")
+@click.option("--first", is_flag=True, help="Stop at the first that breaks no rule.")
+@click.option("--address", help="Race on this Ray cluster; `auto` for the one that runs here.")
+@_form
+@_json
+@click.pass_context
+def solve_command(
+    ctx: click.Context,
+    *,
+    file: Path,
+    seconds: float,
+    seed: int,
+    out: Path | None,
+    cores: int | None,
+    first: bool,
+    address: str | None,
+    form: str | None,
+    as_json: bool,
+) -> None:
+    """Find a timetable that breaks no rule, and make it better until the time is up. Ctrl-C keeps the best.
+
+    Exit code 0: found; 1: proven that there is none; 2: the file can't be read; 3: none found in time.
+    """
+    began = time.monotonic()
+    budget = Budget(seconds=seconds, seed=seed, feasibility_only=first)
+    with words.progress(Console(stderr=True, highlight=False), quiet=as_json) as report:
+        if address is None:
+            found = solve(partial(_read, file, form), budget, cores=cores, report=report)
+        else:
+            found = _on_cluster(_read(file, form), budget, address, report)
+    if found.timetable is not None and out is not None:
+        out.write_bytes(_form_of(file, form)[0].write_solution(found.timetable))
+    if as_json:
+        click.echo(json.dumps(_figures(found, time.monotonic() - began, on_cluster=address is not None)))
+    else:
+        _tell(found, Console(highlight=False, soft_wrap=True))
+    ctx.exit(_CODES.get(found.outcome.status, TIMED_OUT))
+
+
+@command.command("check")
+@click.argument("file", type=_FILE)
+@click.argument("solution", type=_FILE, required=False)
+@_form
+@_json
+@click.pass_context
+def check_command(ctx: click.Context, *, file: Path, solution: Path | None, form: str | None, as_json: bool) -> None:
+    """Name every rule that a timetable breaks; without one, whether the problem can be read and makes sense.
+
+    Exit code 0: valid; 1: a rule is broken; 2: a file can't be read.
+    """
+    how, data = _form_of(file, form)
+    problem = how.read_problem(data)
+    verdict = None if solution is None else validate(
+        problem, how.read_solution(solution.read_bytes(), problem), complete=True
+    )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(_verdict_figures(problem, verdict)))
+    else:
+        words.tell_problem(problem, Console(highlight=False, soft_wrap=True))
+        if verdict is not None:
+            words.tell_verdict(verdict, Console(highlight=False, soft_wrap=True))
+    ctx.exit(FOUND if verdict is None or verdict.valid else BROKEN)
+
+
+@command.command("explain")
+@click.argument("file", type=_FILE)
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 3_600), default=_EXPLAIN_S, show_default=True, help="Time in all."
+)
+@_form
+@click.pass_context
+def explain_command(ctx: click.Context, *, file: Path, seconds: float, form: str | None) -> None:
+    """Say why there is no timetable: the fewest rules that can't hold together.
+
+    Exit code 0: nothing stands against one; 1: there is none, and this is why; 2: the file can't be read.
+    """
+    ctx.exit(BROKEN if words.tell_why(_read(file, form), seconds, Console(highlight=False, soft_wrap=True)) else FOUND)
+
+
+def _read(file: Path, form: str | None) -> Problem:
+    how, data = _form_of(file, form)
+    return how.read_problem(data)
+
+
+def _form_of(file: Path, form: str | None) -> tuple[Format, bytes]:
+    data = file.read_bytes()
+    return format_of(file.name, data, form), data
+
+
+def _on_cluster(problem: Problem, budget: Budget, address: str, report: Report) -> Solved:
+    """Race on a cluster; the token of the one that runs from this state folder is read from there."""
+    import ray  # noqa: PLC0415 - takes a second, and is not needed on this machine alone
+
+    from actors.solver import race_on_cluster  # noqa: PLC0415 - imports ray
+    from core.timetable.lowering import lower  # noqa: PLC0415 - as above
+
+    namespace = running_settings().ray.namespace
+    ray.init(address=address, namespace=namespace, log_to_driver=False)
+    try:
+        program = lower(problem)
+        race_id = uuid4().hex
+        outcome = race_on_cluster(problem, program, budget, race_id=race_id, namespace=namespace, report=report)
+    finally:
+        ray.shutdown()
+    return solved(problem, program, outcome)
+
+
+def _tell(found: Solved, console: Console) -> None:
+    words.tell(found, console)
+    if found.outcome.status is Status.INFEASIBLE:
+        words.tell_why(found.problem, _EXPLAIN_S, console)
+
+
+def _figures(found: Solved, total_s: float, *, on_cluster: bool) -> dict[str, Any]:
+    outcome, verdict = found.outcome, found.verdict
+    here = time.process_time()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    racers = outcome.cpu_s if on_cluster else children.ru_utime + children.ru_stime
+    return {
+        "status": outcome.status.value,
+        "hard": verdict.hard if verdict else None,
+        "soft": verdict.soft if verdict else None,
+        "bound": outcome.bound,
+        "first_feasible_s": _rounded(outcome.first_feasible_s),
+        "winner_cpu_s": _rounded(outcome.winner_cpu_s),
+        "total_s": _rounded(total_s),
+        "cpu_s": _rounded(racers + here),
+        "solver": outcome.solver,
+        "first_solver": outcome.first_solver,
+        "attempts": outcome.attempts,
+        "cancelled": outcome.cancelled,
+        "failures": list(outcome.failures),
+    }
+
+
+def _verdict_figures(problem: Problem, verdict: Verdict | None) -> dict[str, Any]:
+    if verdict is None:
+        return {"valid": True, "lessons": len(problem.lessons), "rules": len(problem.rules)}
+    violations = [{"rule": v.rule, "hard": v.hard, "cost": v.cost, "sentence": v.sentence} for v in verdict.violations]
+    return {"valid": verdict.valid, "hard": verdict.hard, "soft": verdict.soft, "violations": violations}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
