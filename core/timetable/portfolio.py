@@ -8,8 +8,8 @@ from core.timetable.race_state import Judge, Lineup, Score
 from core.timetable.racers import Racer
 
 _SOLVERS = "core.timetable.solvers"
-EJECTION = Racer(name="ejection chain", solver=f"{_SOLVERS}.native.constructing:EjectionChain")
-ANNEALING = Racer(name="annealing", solver=f"{_SOLVERS}.native.annealing:Annealing")
+EJECTION = Racer(name="ejection chain", solver=f"{_SOLVERS}.native:EjectionChain")
+ANNEALING = Racer(name="annealing", solver=f"{_SOLVERS}.native:Annealing")
 CP_SAT = Racer(name="cp-sat", solver=f"{_SOLVERS}.cpsat:CpSat", exact=True)
 MRV = Racer(name="mrv", solver=f"{_SOLVERS}.mrv:Mrv", exact=True)
 """Restarts of one solver with different seeds race as racers of their own: ``_seeded``."""
