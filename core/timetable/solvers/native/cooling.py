@@ -1,5 +1,7 @@
 """The kernel of simulated annealing over complete timetables."""
 
+# ruff: noqa: PLR0917 - numba kernels take their arrays by position
+
 from math import exp
 
 import numpy as np
@@ -7,21 +9,36 @@ from numpy.typing import NDArray
 
 from core.timetable.solvers.native.chance import Dice, below, fraction
 from core.timetable.solvers.native.compiled import compiled, inner
-from core.timetable.solvers.native.layout import BLOCKS, EMPTY, HARD, NEEDS, ROOMS, SOFT, START
+from core.timetable.solvers.native.layout import (
+    BLOCKS,
+    CHOOSE,
+    EMPTY,
+    FORGIVEN,
+    HARD,
+    NEEDS,
+    ROOMS,
+    SOFT,
+    START,
+    START_FROM,
+    START_LIST,
+)
 from core.timetable.solvers.native.moving import change_room, exchange, random_start, turn_round
 from core.timetable.solvers.native.pack import Ints
-from core.timetable.solvers.native.state import save, undo
+from core.timetable.solvers.native.state import note, put, save, undo
 
 Heat = NDArray[np.float64]
 
 TEMPERATURE, COOLING, HARD_WEIGHT = range(3)
 """Of ``heat``: by COOLING the temperature is multiplied with each move; HARD_WEIGHT is one hard point in soft ones."""
-MADE, TAKEN, BEST_HARD, BEST_SOFT, BESTS, LAST_HARD = range(6)
-"""The annealing's own numbers: moves tried, moves kept, the best costs met and how often they were bettered."""
-NUMBERS = 8
+MADE, TAKEN, BEST_HARD, BEST_SOFT, BESTS, SOFT_STEPS, SOFT_TOTAL = range(7)
+"""The annealing's own numbers: moves tried, moves kept, the best costs met and how often they were bettered; how many
+moves changed the soft cost alone, and by how much in all."""
+NUMBERS = 7
 
 ALONE, WITH_NEIGHBOURS, ALL = np.int64(0), np.int64(1), np.int64(1 << 20)
 LONGEST_CHAIN = np.int64(40)
+FINE = 1024
+"""Soft points that weigh as one hard one where a timetable is filled."""
 PERCENT = np.int64(100)
 
 
@@ -62,6 +79,9 @@ def anneal(
         hard, soft = t[HARD], t[SOFT]
         if not move(p, s, t, journal, queue, way, dice):
             continue
+        if t[HARD] == hard and t[SOFT] != soft:
+            own[SOFT_STEPS] += 1
+            own[SOFT_TOTAL] += abs(t[SOFT] - soft)
         worse = heat[HARD_WEIGHT] * (t[HARD] - hard) + (t[SOFT] - soft)
         if worse > 0 and fraction(dice) >= exp(-worse / heat[TEMPERATURE]):
             undo(p, s, t, journal, EMPTY)
@@ -75,3 +95,24 @@ def anneal(
             save(p, s, best)
             if first:
                 break
+
+
+@compiled
+def fill(p: Ints, s: Ints, t: Ints, journal: Ints, dice: Dice) -> None:
+    """Put each block that is not placed where it costs least, in random order of its starts."""
+    for block in range(p[BLOCKS]):
+        first = p[p[START_FROM] + block]
+        starts = p[p[START_FROM] + block + 1] - first
+        if s[p[START] + block] >= 0 or starts == 0:
+            continue
+        turn, best, least = below(dice, starts), -1, 0
+        for i in range(starts):
+            start = p[p[START_LIST] + first + (turn + i) % starts]
+            journal[0] = EMPTY
+            note(p, s, journal, block)
+            put(p, s, t, block, start, CHOOSE)
+            cost = (t[HARD] - t[FORGIVEN]) * FINE + t[SOFT]
+            undo(p, s, t, journal, EMPTY)
+            if best < 0 or cost < least:
+                best, least = start, cost
+        put(p, s, t, block, best, CHOOSE)

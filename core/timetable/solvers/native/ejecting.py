@@ -1,10 +1,14 @@
 """The kernel of the ejection chain: place a block where that costs least, take off what is in its way, and go on."""
 
+# ruff: noqa: PLR0917 - numba kernels take their arrays by position
+
 import numpy as np
 
 from core.timetable.solvers.native.chance import Dice, below
 from core.timetable.solvers.native.compiled import compiled, inner
 from core.timetable.solvers.native.layout import (
+    AS_IT_WAS,
+    BLOCKS,
     CHOOSE,
     DURATION,
     EMPTY,
@@ -15,6 +19,7 @@ from core.timetable.solvers.native.layout import (
     FORGIVEN,
     HARD,
     NEED_FROM,
+    NEEDS,
     ON_TRACK,
     ON_TRACK_FROM,
     OPTION_FROM,
@@ -25,10 +30,12 @@ from core.timetable.solvers.native.layout import (
     PAIR_OF_FROM,
     PAIR_SECOND,
     ROOM_COUNT,
+    ROOM_OF,
     ROOM_XOR,
     SLOTS,
     SOFT,
     START,
+    START_COST,
     START_FROM,
     START_LIST,
     TERM_HARD,
@@ -38,11 +45,11 @@ from core.timetable.solvers.native.layout import (
     TRACK_TERM_FROM,
 )
 from core.timetable.solvers.native.pack import Ints
-from core.timetable.solvers.native.state import note, overlaps_in_room, put, take, undo
+from core.timetable.solvers.native.state import clear, note, own_room, put, take, undo
 
-STEPS, WAITING, FEWEST, SINCE = range(4)
-"""The chain's own numbers: steps made, blocks that wait, the fewest that ever waited, steps since then."""
-NUMBERS = 4
+STEPS, WAITING, FEWEST, SINCE, PATIENCE = range(5)
+"""The chain's own numbers: steps made, blocks that wait, the fewest that ever waited, steps since then and at most."""
+NUMBERS = 5
 FINE = 1024
 """Parts of one unit of weight, in which soft costs tell equals apart."""
 NEVER = np.int64(1 << 60)
@@ -110,18 +117,30 @@ def weight_in_room(p: Ints, s: Ints, weight: Ints, room: int, start: int, durati
 
 
 @inner
+def is_own(p: Ints, s: Ints, block: int, need: int, room: int) -> bool:
+    """Tell whether an earlier need of the block has the room."""
+    own = 0
+    for earlier in range(p[p[NEED_FROM] + block], need):
+        own += s[p[ROOM_OF] + earlier] == room
+    return own > 0
+
+
+@inner
 def clear_room(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, block: int, need: int, start: int) -> int:
-    """Take off the lightest that keep a need from a room; return their weight."""
+    """Give a need a free room, or else take off the lightest that keep it from one; return their weight."""
     best, least = -1, NEVER
     duration = p[p[DURATION] + block]
     for i in range(p[p[OPTION_FROM] + need], p[p[OPTION_FROM] + need + 1]):
         room = p[p[OPTION_ROOM] + i]
-        if overlaps_in_room(p, s, room, start, duration) == 0:
-            return 0
+        if is_own(p, s, block, need, room):
+            continue
         inside = weight_in_room(p, s, weight, room, start, duration)
         if inside < least:
             best, least = room, inside
-    if best >= 0:
+        if least == 0:
+            break
+    s[p[ROOM_OF] + need] = best
+    if best >= 0 and least > 0:
         for at in range(best * p[SLOTS] + start, best * p[SLOTS] + start + duration):
             if s[p[ROOM_COUNT] + at] > 0:
                 eject(p, s, t, journal, s[p[ROOM_XOR] + at] - 1)
@@ -156,9 +175,7 @@ def has_hard_term(p: Ints, track: int) -> bool:
 
 
 @inner
-def lightest_relief(
-    p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, dice: Dice, block: int
-) -> int:
+def lightest_relief(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, dice: Dice, block: int) -> int:
     """Return the lightest block on one of the block's tracks without which less is owed; -1 for none."""
     best, least = -1, NEVER
     for i in range(p[p[TRACK_OF_FROM] + block], p[p[TRACK_OF_FROM] + block + 1]):
@@ -191,7 +208,7 @@ def place(
         total += clear_room(p, s, t, weight, journal, block, need, start)
     if total > bound:
         return total
-    put(p, s, t, block, start, CHOOSE)
+    put(p, s, t, block, start, AS_IT_WAS)
     if t[HARD] - t[FORGIVEN] > owed:
         total += clear_pairs(p, s, t, weight, journal, block)
     while t[HARD] - t[FORGIVEN] > owed and total <= bound:
@@ -271,11 +288,12 @@ def chain(
     dice: Dice,
     steps: int,
 ) -> None:
-    """Make so many steps, or until nobody waits."""
+    """Make so many steps, or until nobody waits or too many steps brought nothing."""
     for _ in range(steps):
-        if own[WAITING] == 0:
+        if own[WAITING] == 0 or own[SINCE] > own[PATIENCE]:
             break
         own[STEPS] += 1
+        own[SINCE] += 1
         at = hardest(waiting, own[WAITING], weight, dice)
         block = waiting[at]
         start = best_start(p, s, t, weight, tabu, journal, dice, block, own[STEPS])
@@ -289,6 +307,25 @@ def chain(
         own[WAITING] -= 1
         waiting[at] = waiting[own[WAITING]]
         queue_ejected(p, s, weight, tabu, waiting, own, journal, dice, block)
-        own[SINCE] += 1
         if own[WAITING] < own[FEWEST]:
             own[FEWEST], own[SINCE] = own[WAITING], 0
+
+
+@compiled
+def keep_what_fits(p: Ints, s: Ints, t: Ints, taken: Ints, waiting: Ints, own: Ints) -> None:
+    """Place of an assignment what breaks nothing hard; the rest waits."""
+    clear(p, s, t)
+    own[WAITING] = 0
+    for need in range(p[NEEDS]):
+        s[p[ROOM_OF] + need] = own_room(p, need, taken[p[BLOCKS] + need])
+    for block in range(p[BLOCKS]):
+        start = taken[block]
+        owed = t[HARD] - t[FORGIVEN]
+        if 0 <= start < p[SLOTS] and p[p[START_COST] + block * p[SLOTS] + start] >= 0:
+            put(p, s, t, block, start, CHOOSE)
+            if t[HARD] - t[FORGIVEN] > owed:
+                take(p, s, t, block)
+        if s[p[START] + block] < 0:
+            waiting[own[WAITING]] = block
+            own[WAITING] += 1
+    own[FEWEST], own[SINCE] = own[WAITING], 0

@@ -73,6 +73,7 @@ import numpy as np
     PAIR_SECOND,
     PAIR_RELATION,
     PAIR_AMOUNT,
+    PAIR_FUNCTION,
     PAIR_HARD,
     PAIR_WEIGHT,
     STABLE_FROM,
@@ -85,12 +86,17 @@ import numpy as np
     STABILITY_WEIGHT,
     TRAVEL_OF_FROM,
     TRAVEL_OF,
-    TRAVEL_TRACK,
+    STOP_FROM,
+    STOP_BLOCK,
+    STOP_NEED,
+    TRAVEL_BEGINS,
+    TRAVEL_ENDS,
+    TRAVEL_FUNCTION,
     TRAVEL_HOME,
     TRAVEL_HARD,
     TRAVEL_WEIGHT,
     TRAVEL_SLOTS,
-) = range(14, 78)
+) = range(14, 84)
 """Tables of the problem. ``X_FROM`` has one number more than rows: where each row of ``X`` begins."""
 
 (
@@ -110,12 +116,11 @@ import numpy as np
     TERM_FORGIVEN,
     STABILITY_COUNT,
     STABILITY_ROOMS,
-    TRAVEL_DEVIATION,
     STATE_SIZE,
-) = range(78, 96)
+) = range(84, 101)
 """Tables of the state. The XOR of (block + 1) over who is there names the one where there is only one."""
 
-HEADER = 96
+HEADER = 101
 
 HARD, SOFT, FORGIVEN, UNPLACED = range(4)
 """The tally. FORGIVEN is the part of HARD that blocks not placed yet can still make good."""

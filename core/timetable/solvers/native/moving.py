@@ -1,16 +1,18 @@
 """Kernels of the moves of the annealing: each changes a complete timetable a little and notes what it changed."""
 
+# ruff: noqa: PLR0917 - numba kernels take their arrays by position
+
 from core.timetable.solvers.native.chance import Dice, below
 from core.timetable.solvers.native.compiled import inner
 from core.timetable.solvers.native.layout import (
     AS_IT_WAS,
     CHOOSE,
+    DAY_OF,
     DURATION,
     EXCLUSIVE_COUNT,
     EXCLUSIVE_OF,
     EXCLUSIVE_OF_FROM,
     EXCLUSIVE_XOR,
-    DAY_OF,
     NEED_FROM,
     OPTION_FROM,
     OPTION_ROOM,

@@ -173,6 +173,7 @@ def _write_pairs(writer: _Writer, program: Program) -> None:
     pairs = program.pairs
     of_block = _turned([sorted({pair.first, pair.second}) for pair in pairs], len(program.blocks))
     writer.rows(at.PAIR_OF_FROM, at.PAIR_OF, of_block)
+    writer.table(at.PAIR_FUNCTION, (_FUNCTION[pair.function] for pair in pairs))
     for field, name in (
         (at.PAIR_FIRST, "first"),
         (at.PAIR_SECOND, "second"),
@@ -196,17 +197,24 @@ def _write_stabilities(writer: _Writer, program: Program) -> None:
 
 
 def _write_travels(writer: _Writer, program: Program) -> None:
-    tracks = [program.tracks[travel.track] for travel in program.travels]
-    writer.rows(at.TRAVEL_OF_FROM, at.TRAVEL_OF, _turned(tracks, len(program.blocks)))
-    writer.table(at.TRAVEL_TRACK, (travel.track for travel in program.travels))
-    writer.table(at.TRAVEL_HOME, (travel.home for travel in program.travels))
-    writer.table(at.TRAVEL_HARD, (travel.hard for travel in program.travels))
-    writer.table(at.TRAVEL_WEIGHT, (travel.weight for travel in program.travels))
+    travels, slots = program.travels, range(program.slots)
+    first = np.cumsum([0, *(len(block.needs) for block in program.blocks)]).tolist()
+    blocks = [[block for block, _ in travel.stops] for travel in travels]
+    writer.rows(at.TRAVEL_OF_FROM, at.TRAVEL_OF, _turned(blocks, len(program.blocks)))
+    writer.rows(at.STOP_FROM, at.STOP_BLOCK, blocks)
+    stops = [stop for travel in travels for stop in travel.stops]
+    writer.table(at.STOP_NEED, (first[block] + need if need >= 0 else -1 for block, need in stops))
+    writer.table(at.TRAVEL_BEGINS, (time for travel in travels for time in travel.begins or slots))
+    writer.table(at.TRAVEL_ENDS, (time for travel in travels for time in travel.ends or (slot + 1 for slot in slots)))
+    writer.table(at.TRAVEL_FUNCTION, (_FUNCTION[travel.function] for travel in travels))
+    writer.table(at.TRAVEL_HOME, (travel.home for travel in travels))
+    writer.table(at.TRAVEL_HARD, (travel.hard for travel in travels))
+    writer.table(at.TRAVEL_WEIGHT, (travel.weight for travel in travels))
     buildings = writer.header[at.BUILDINGS]
-    between = np.zeros((len(tracks), buildings, buildings), np.int64)
-    for i, travel in enumerate(program.travels):
-        for pair, slots in travel.slots_between.items():
-            between[i][pair] = slots
+    between = np.zeros((len(travels), buildings, buildings), np.int64)
+    for i, travel in enumerate(travels):
+        for pair, wanted in travel.slots_between.items():
+            between[i][pair] = wanted
     writer.table(at.TRAVEL_SLOTS, between.ravel())
 
 
@@ -238,7 +246,6 @@ def _lay_out_state(header: list[int]) -> None:
         at.TERM_FORGIVEN: header[at.TERMS],
         at.STABILITY_COUNT: header[at.STABILITIES] * header[at.ROOMS],
         at.STABILITY_ROOMS: header[at.STABILITIES],
-        at.TRAVEL_DEVIATION: header[at.TRAVELS] * header[at.DAYS],
     }
     end = 0
     for field, size in sizes.items():

@@ -1,5 +1,7 @@
 """Kernels that put blocks into a timetable and take them off, with all costs kept up to date."""
 
+# ruff: noqa: PLR0917 - numba kernels take their arrays by position
+
 from core.timetable.solvers.native.compiled import compiled, inner
 from core.timetable.solvers.native.layout import (
     AS_IT_WAS,
@@ -49,7 +51,7 @@ from core.timetable.solvers.native.layout import (
 )
 from core.timetable.solvers.native.pack import Ints
 from core.timetable.solvers.native.terms import cost_of, deviation_of, fillable_of, forgive, shift_track
-from core.timetable.solvers.native.ties import renew_travels, shift_pairs, shift_stabilities
+from core.timetable.solvers.native.ties import shift_pairs, shift_stabilities, shift_travels
 
 ANY_ROOM = -2
 """Let ``put`` choose the room."""
@@ -161,8 +163,9 @@ def best_room(p: Ints, s: Ints, block: int, need: int, start: int) -> int:
 @inner
 def shift_block(p: Ints, s: Ints, t: Ints, block: int, start: int, sign: int, choose: int) -> None:
     """Put a block on the timetable or take it off, with everything that it is part of."""
-    if sign > 0:
-        s[p[START] + block] = start
+    if sign < 0:
+        shift_travels(p, s, t, block, sign)
+    s[p[START] + block] = start
     shift_pairs(p, s, t, block, sign)
     t[UNPLACED] -= sign
     t[SOFT] += sign * max(0, p[p[START_COST] + block * p[SLOTS] + start])
@@ -173,9 +176,10 @@ def shift_block(p: Ints, s: Ints, t: Ints, block: int, start: int, sign: int, ch
         if choose:
             s[p[ROOM_OF] + need] = best_room(p, s, block, need, start)
         shift_room(p, s, t, block, need, start, s[p[ROOM_OF] + need], sign)
-    if sign < 0:
+    if sign > 0:
+        shift_travels(p, s, t, block, sign)
+    else:
         s[p[START] + block] = -1
-    renew_travels(p, s, t, block, start)
 
 
 @inner
@@ -190,14 +194,21 @@ def take(p: Ints, s: Ints, t: Ints, block: int) -> None:
     shift_block(p, s, t, block, s[p[START] + block], OFF, AS_IT_WAS)
 
 
+@inner
+def own_room(p: Ints, need: int, room: int) -> int:
+    """Return the room if it is one of the need's, else -1."""
+    for i in range(p[p[OPTION_FROM] + need], p[p[OPTION_FROM] + need + 1]):
+        if p[p[OPTION_ROOM] + i] == room:
+            return room
+    return -1
+
+
 @compiled
 def load(p: Ints, s: Ints, t: Ints, taken: Ints) -> None:
-    """Make the state that of an assignment: starts, then rooms. What has a room that is none of its own gets another."""
+    """Make the state that of an assignment: starts, then rooms. What has no room of its own gets one."""
     clear(p, s, t)
     for need in range(p[NEEDS]):
-        for i in range(p[p[OPTION_FROM] + need], p[p[OPTION_FROM] + need + 1]):
-            if p[p[OPTION_ROOM] + i] == taken[p[BLOCKS] + need]:
-                s[p[ROOM_OF] + need] = taken[p[BLOCKS] + need]
+        s[p[ROOM_OF] + need] = own_room(p, need, taken[p[BLOCKS] + need])
     for block in range(p[BLOCKS]):
         start = taken[block]
         if 0 <= start < p[SLOTS] and p[p[START_COST] + block * p[SLOTS] + start] >= 0:
@@ -207,10 +218,10 @@ def load(p: Ints, s: Ints, t: Ints, taken: Ints) -> None:
 @inner
 def lacks_room(p: Ints, s: Ints, block: int) -> bool:
     """Tell whether a need of a block has no room."""
+    lacking = 0
     for need in range(p[p[NEED_FROM] + block], p[p[NEED_FROM] + block + 1]):
-        if s[p[ROOM_OF] + need] < 0:
-            return True
-    return False
+        lacking += s[p[ROOM_OF] + need] < 0
+    return lacking > 0
 
 
 @compiled

@@ -1,5 +1,7 @@
 """Kernels that reckon what terms cost while blocks come and go."""
 
+# ruff: noqa: PLR0917 - numba kernels take their arrays by position
+
 from core.timetable.solvers.native.compiled import inner
 from core.timetable.solvers.native.layout import (
     ACTIVE,
@@ -73,9 +75,9 @@ def fillable_of(p: Ints, term: int, value: int) -> int:
     measure = p[p[TERM_MEASURE] + term]
     low = p[p[TERM_LOW] + term]
     if value < low:
-        idle = measure == GAPS or measure == LATE
+        idle = measure in (GAPS, LATE)
         return 0 if idle or (value == 0 and p[p[TERM_OR_ZERO] + term]) else low - value
-    return max(0, value - p[p[TERM_HIGH] + term]) if measure == GAPS or measure == LATE else 0
+    return max(0, value - p[p[TERM_HIGH] + term]) if measure in (GAPS, LATE) else 0
 
 
 @inner
@@ -156,7 +158,7 @@ def forgiven(p: Ints, s: Ints, term: int) -> int:
     debt = s[p[TERM_DEBT] + term]
     track = p[p[TERM_TRACK] + term]
     measure = p[p[TERM_MEASURE] + term]
-    in_blocks = measure == STARTS or measure == ACTIVE
+    in_blocks = measure in (STARTS, ACTIVE)
     left = s[(p[TRACK_BLOCKS_LEFT] if in_blocks else p[TRACK_SLOTS_LEFT]) + track]
     if debt == 0 or left == 0:
         return 0

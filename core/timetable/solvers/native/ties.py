@@ -1,26 +1,23 @@
 """Kernels for what blocks are to each other: pairs, few rooms, ways between buildings."""
 
+# ruff: noqa: PLR0917 - numba kernels take their arrays by position
+
 from core.timetable.solvers.native.compiled import inner
 from core.timetable.solvers.native.layout import (
     BEFORE,
     BUILDING_OF,
     BUILDINGS,
-    DAY_BEGIN,
     DAY_OF,
-    DAYS,
     DAYS_APART,
     DIFFERENT_DAY,
     DURATION,
     HARD,
-    NEED_FROM,
-    NEXT,
     NO_OVERLAP,
     NOT_NEXT,
     OFFSET,
-    ON_TRACK,
-    ON_TRACK_FROM,
     PAIR_AMOUNT,
     PAIR_FIRST,
+    PAIR_FUNCTION,
     PAIR_HARD,
     PAIR_OF,
     PAIR_OF_FROM,
@@ -31,6 +28,7 @@ from core.timetable.solvers.native.layout import (
     ROOMS,
     SAME_DAY,
     SAME_START,
+    SLOTS,
     SOFT,
     STABILITY_COUNT,
     STABILITY_FUNCTION,
@@ -41,13 +39,17 @@ from core.timetable.solvers.native.layout import (
     STABLE,
     STABLE_FROM,
     START,
-    TRAVEL_DEVIATION,
+    STOP_BLOCK,
+    STOP_FROM,
+    STOP_NEED,
+    TRAVEL_BEGINS,
+    TRAVEL_ENDS,
+    TRAVEL_FUNCTION,
     TRAVEL_HARD,
     TRAVEL_HOME,
     TRAVEL_OF,
     TRAVEL_OF_FROM,
     TRAVEL_SLOTS,
-    TRAVEL_TRACK,
     TRAVEL_WEIGHT,
 )
 from core.timetable.solvers.native.pack import Ints
@@ -95,7 +97,8 @@ def shift_pairs(p: Ints, s: Ints, t: Ints, block: int, sign: int) -> None:
         second = s[p[START] + p[p[PAIR_SECOND] + pair]]
         if first >= 0 and second >= 0:
             kind = HARD if p[p[PAIR_HARD] + pair] else SOFT
-            t[kind] += sign * p[p[PAIR_WEIGHT] + pair] * pair_deviation(p, pair, first, second)
+            cost = cost_of(p[p[PAIR_FUNCTION] + pair], pair_deviation(p, pair, first, second))
+            t[kind] += sign * p[p[PAIR_WEIGHT] + pair] * cost
 
 
 @inner
@@ -116,54 +119,49 @@ def shift_stabilities(p: Ints, s: Ints, t: Ints, need: int, room: int, sign: int
 
 
 @inner
-def place_of(p: Ints, s: Ints, travel: int, block: int) -> int:
-    """Return the building in which a block is for a travel, -1 where that doesn't count."""
-    need = p[p[NEED_FROM] + block]
-    if need == p[p[NEED_FROM] + block + 1]:
+def building_of(p: Ints, s: Ints, travel: int, stop: int) -> int:
+    """Return the building in which a stop is, -1 where that doesn't count."""
+    need = p[p[STOP_NEED] + stop]
+    if need < 0:
         return p[p[TRAVEL_HOME] + travel]
     room = s[p[ROOM_OF] + need]
     return p[p[BUILDING_OF] + room] if room >= 0 else -1
 
 
 @inner
-def next_on_track(p: Ints, s: Ints, track: int, start: int, block: int, end: int) -> int:
-    """Return the track's block that comes next after (start, block) and starts before ``end``; -1 for none."""
-    found, found_start = -1, end
-    for i in range(p[p[ON_TRACK_FROM] + track], p[p[ON_TRACK_FROM] + track + 1]):
-        other = p[p[ON_TRACK] + i]
-        at = s[p[START] + other]
-        later = at > start or (at == start and other > block)
-        if later and (at < found_start or (at == found_start and found >= 0 and other < found)):
-            found, found_start = other, at
-    return found
+def hurry(p: Ints, s: Ints, travel: int, one: int, other: int) -> int:
+    """Return how much time is missing between two stops on one day, whichever comes first."""
+    if s[p[START] + p[p[STOP_BLOCK] + one]] > s[p[START] + p[p[STOP_BLOCK] + other]]:
+        one, other = other, one
+    block = p[p[STOP_BLOCK] + one]
+    last = s[p[START] + block] + p[p[DURATION] + block] - 1
+    after = s[p[START] + p[p[STOP_BLOCK] + other]]
+    here, there = building_of(p, s, travel, one), building_of(p, s, travel, other)
+    if after <= last or here < 0 or there < 0 or here == there:
+        return 0
+    wanted = p[p[TRAVEL_SLOTS] + (travel * p[BUILDINGS] + here) * p[BUILDINGS] + there]
+    row = travel * p[SLOTS]
+    return max(0, wanted - (p[p[TRAVEL_BEGINS] + row + after] - p[p[TRAVEL_ENDS] + row + last]))
 
 
 @inner
-def travel_deviation(p: Ints, s: Ints, travel: int, day: int) -> int:
-    """Return the slots that are missing between the blocks of one day."""
-    track, missing = p[p[TRAVEL_TRACK] + travel], 0
-    end = p[p[DAY_BEGIN] + day + 1]
-    one = next_on_track(p, s, track, p[p[DAY_BEGIN] + day] - 1, -1, end)
-    while one >= 0:
-        start = s[p[START] + one]
-        other = next_on_track(p, s, track, start, one, end)
-        if other >= 0:
-            here, there = place_of(p, s, travel, one), place_of(p, s, travel, other)
-            if here >= 0 and there >= 0 and here != there:
-                wanted = p[p[TRAVEL_SLOTS] + (travel * p[BUILDINGS] + here) * p[BUILDINGS] + there]
-                missing += max(0, wanted - (s[p[START] + other] - start - p[p[DURATION] + one]))
-        one = other
-    return missing
+def hurries(p: Ints, s: Ints, travel: int, block: int, stop: int) -> int:
+    """Return the cost, before the weight, of the ways between a block's stop and those of others on its day."""
+    total, function = 0, p[p[TRAVEL_FUNCTION] + travel]
+    day = p[p[DAY_OF] + s[p[START] + block]]
+    for other in range(p[p[STOP_FROM] + travel], p[p[STOP_FROM] + travel + 1]):
+        start = s[p[START] + p[p[STOP_BLOCK] + other]]
+        if p[p[STOP_BLOCK] + other] != block and start >= 0 and p[p[DAY_OF] + start] == day:
+            total += cost_of(function, hurry(p, s, travel, stop, other))
+    return total
 
 
 @inner
-def renew_travels(p: Ints, s: Ints, t: Ints, block: int, start: int) -> None:
-    """Reckon anew the ways of the day on which a block was put or taken off, or changed its room."""
-    day = p[p[DAY_OF] + start]
+def shift_travels(p: Ints, s: Ints, t: Ints, block: int, sign: int) -> None:
+    """Add or take off what a placed block's ways cost, to and from those that are placed."""
     for i in range(p[p[TRAVEL_OF_FROM] + block], p[p[TRAVEL_OF_FROM] + block + 1]):
         travel = p[p[TRAVEL_OF] + i]
-        at = p[TRAVEL_DEVIATION] + travel * p[DAYS] + day
-        missing = travel_deviation(p, s, travel, day)
         kind = HARD if p[p[TRAVEL_HARD] + travel] else SOFT
-        t[kind] += (missing - s[at]) * p[p[TRAVEL_WEIGHT] + travel]
-        s[at] = missing
+        for stop in range(p[p[STOP_FROM] + travel], p[p[STOP_FROM] + travel + 1]):
+            if p[p[STOP_BLOCK] + stop] == block:
+                t[kind] += sign * p[p[TRAVEL_WEIGHT] + travel] * hurries(p, s, travel, block, stop)

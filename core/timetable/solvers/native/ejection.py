@@ -1,0 +1,104 @@
+"""The solver that constructs: ejection chains with learned weights and restarts."""
+
+import numpy as np
+
+from core.timetable.program import Assignment, Program
+from core.timetable.solvers.native import ejecting, state
+from core.timetable.solvers.native import layout as at
+from core.timetable.solvers.native.chance import dice
+from core.timetable.solvers.native.pack import Ints, Packed, pack
+from core.timetable.solvers.native.search import Run, cannot_be, empty_journal
+from core.timetable.solvers.port import Budget, Outcome, Report, Status, Stopped
+
+PATIENCE_PER_BLOCK = 40
+"""Steps a block without a fuller timetable before a new start. A school of 20 classes needs 2-10 a block in all."""
+
+
+class EjectionChain:
+    """Places the hardest block where what is in its way weighs least, takes that off, and goes on (as FET does).
+
+    A block grows heavier each time it is taken off, so that what is hard to place comes to rest. It ends at the first
+    feasible timetable. With the same seed the result is the same, as long as the time does not run out.
+    """
+
+    name = "ejection"
+
+    def solve(
+        self, program: Program, budget: Budget, *, report: Report, stopped: Stopped, hint: Assignment | None = None
+    ) -> Outcome:
+        """Search until the first feasible assignment. What is feasible of the hint is the start."""
+        run = Run(self.name, budget, report, stopped)
+        if cannot_be(program):
+            return run.ended(Status.INFEASIBLE)
+        chain = Chain(pack(program), budget.seed)
+        chain.begin(hint)
+        chain.search(run)
+        return run.outcome()
+
+
+class Chain:
+    """The construction of one timetable."""
+
+    def __init__(self, packed: Packed, seed: int) -> None:
+        self._packed = packed
+        blocks, slots = int(packed.p[at.BLOCKS]), int(packed.p[at.SLOTS])
+        self.state, self.tally = packed.state()
+        self._weight = first_weights(packed.program)
+        self._tabu = np.zeros(blocks * slots, np.int64)
+        self._waiting = np.zeros(blocks, np.int64)
+        self._own = np.zeros(ejecting.NUMBERS, np.int64)
+        self._own[ejecting.PATIENCE] = PATIENCE_PER_BLOCK * blocks + 1000
+        self._journal = empty_journal(packed)
+        self._dice = dice(seed)
+        self.taken = np.full(blocks + int(packed.p[at.NEEDS]), -1, np.int64)
+        """The fullest so far: starts, then rooms."""
+        self._fewest = blocks + 1
+
+    def begin(self, hint: Assignment | None) -> None:
+        """Start with what fits of a hint, or with nothing."""
+        taken = np.full(len(self.taken), -1, np.int64) if hint is None else self._packed.taken(hint)
+        p = self._packed.p
+        ejecting.keep_what_fits(p, self.state, self.tally, taken, self._waiting, self._own)
+
+    def search(self, run: Run) -> None:
+        """Go on until all are placed and nothing hard is broken, or the run is over; keep what was found in the run."""
+        while run.best is None and not run.is_over:
+            run.slice(self.step)
+            waiting = int(self._own[ejecting.WAITING])
+            if waiting < self._fewest:
+                self._fewest = waiting
+                state.save(self._packed.p, self.state, self.taken)
+            if waiting == 0:
+                run.keep(self._packed, self.taken)
+            if run.best is None and (waiting == 0 or self._own[ejecting.SINCE] > self._own[ejecting.PATIENCE]):
+                self._restart()
+            run.tell(placed=len(self._waiting) - self._fewest)
+        run.partial = self._packed.assignment(self.taken)
+
+    def step(self, steps: int) -> None:
+        """Make so many steps."""
+        ejecting.chain(
+            self._packed.p,
+            self.state,
+            self.tally,
+            self._weight,
+            self._tabu,
+            self._waiting,
+            self._own,
+            self._journal,
+            self._dice,
+            steps,
+        )
+
+    def _restart(self) -> None:
+        """Start with nothing again; half of what was learned about the weights stays."""
+        first = first_weights(self._packed.program)
+        self._weight = first + (self._weight - first) // 2
+        self._own[ejecting.PATIENCE] += self._own[ejecting.PATIENCE] // 4
+        self.begin(None)
+
+
+def first_weights(program: Program) -> Ints:
+    """Return how hard each block looks: long ones, and those with few starts."""
+    weights = [8 * block.duration + (program.slots - len(block.starts)) // 2 for block in program.blocks]
+    return np.array(weights, np.int64)
