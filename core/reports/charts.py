@@ -81,7 +81,7 @@ def _mark(x: float, y: float, point: Point, *, newest: bool) -> Markup:
         y=y,
         r=3.4 if newest else 2.6,
         above=round(y - 7, 1),
-        value=f"{point.value:f}",
+        value=f"{point.value:.1f}",
         base=_HEIGHT - 11,
         label=point.label,
         low=_HEIGHT - 2,

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
+from fontTools.ttLib.scaleUpem import scale_upem
 from fontTools.varLib.instancer import instantiateVariableFont
 
 Face = Literal["sans", "serif"]
@@ -28,6 +29,9 @@ _PACKAGES: dict[Face, tuple[str, str]] = {
 WEIGHTS = (400, 700)
 _FEATURES = ("ccmp", "locl", "mark", "mkmk", "kern", "tnum", "lnum")
 """``mark`` and ``mkmk`` set tone marks over dotted letters; ``tnum`` keeps columns of figures straight."""
+_UNITS = 2048
+"""Units of the em. Widths in thousandths, as Noto has them, are no exact binary fractions: Chromium's PDF writer then
+places every letter by itself instead of writing words, which makes pages four times as long."""
 _MULTIPLE = 2
 """OpenType's number for substitutions of one glyph by several."""
 LETTERS = (
@@ -78,7 +82,9 @@ def whole(face: Face) -> bytes:
 def cut(face: Face, weight: int) -> bytes:
     """Return one weight of a face with ``LETTERS`` alone, as TrueType."""
     font = TTFont(io.BytesIO(_with_letters(face)), recalcTimestamp=False)
-    return _saved(instantiateVariableFont(font, {"wght": weight, "wdth": 100}, inplace=True))
+    still = instantiateVariableFont(font, {"wght": weight, "wdth": 100}, inplace=True)
+    scale_upem(still, _UNITS)
+    return _saved(still)
 
 
 @cache
@@ -119,7 +125,7 @@ def _saved(font: TTFont) -> bytes:
 
 def _edition(face: Face) -> str:
     """Return what tells a cut font from one that another release would make."""
-    made_of = (version(_PACKAGES[face][0]), version("fonttools"), _FEATURES, LETTERS, _MULTIPLE)
+    made_of = (version(_PACKAGES[face][0]), version("fonttools"), _FEATURES, LETTERS, _MULTIPLE, _UNITS)
     return hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
 
 

@@ -14,12 +14,11 @@ import pytest
 
 from cluster.checks import find_browser
 from core.adapters.chromium import ChromiumRenderer, Limits
-from core.reports.fonts import Fonts
 from core.reports.ports import RenderFailed, RenderTimedOut
+from tests.factories.printing import FONTS
 
 HTML = "<!doctype html><title>x</title><p>printed</p>"
 DEADLINE_S = 30.0
-FONTS = Fonts()
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def program() -> Path:
 
 @pytest.mark.parametrize("victim", ["browser", "renderer", "driver"])
 async def test_kill_costs_one_call_at_most(renderer: ChromiumRenderer, victim: str) -> None:
-    """After kill -9 of browser, page or driver, a call prints or fails as one to be tried again, and the next prints."""
+    """After kill -9 of browser, page or driver, a call prints or fails as one to try again, and the next prints."""
     group = members(renderer)
     for process in victims(renderer, victim):
         process.send_signal(signal.SIGKILL)
@@ -117,14 +116,16 @@ async def test_killed_owner_leaves_no_browser(folder: Path) -> None:
     """When the process that prints is killed, its browser and driver end too."""
     script = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom core.adapters.chromium import ChromiumRenderer\n"
-        "from core.reports.fonts import Fonts\n"
+        "class Fonts:\n    def file(self, *_): return Path(sys.argv[1]).read_bytes()\n"
         "async def main():\n"
         f"    r = ChromiumRenderer(Path({str(program())!r}), fonts=Fonts(), folder=Path({str(folder)!r}))\n"
         "    await r.start()\n    print('ready', flush=True)\n    await asyncio.sleep(600)\n"
         "asyncio.run(main())\n"
     )
+    font = folder.with_name("font.ttf")
+    font.write_bytes(FONTS.file("sans", 400))
     owner = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+        sys.executable, "-c", script, str(font), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
     )
     assert owner.stdout
     while b"ready" not in (line := await owner.stdout.readline()):

@@ -16,10 +16,9 @@ from cluster.checks import find_browser
 from core.adapters.chromium import ChromiumRenderer
 from core.reports.card import Card, CardSchool, CardStudent, CardStyle, Rating, Signature
 from core.reports.checking import check_card
-from core.reports.fonts import Fonts
 from core.reports.layout import render_cards
 from core.reports.ports import RenderFailed
-from tests.factories.printing import Images, NoImages, pages_of, picture
+from tests.factories.printing import FONTS, Images, NoImages, pages_of, picture
 from tests.factories.reports import make_card
 
 DEADLINE_S = 30.0
@@ -89,9 +88,6 @@ async def renderer(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ch
     made = ChromiumRenderer(program, fonts=FONTS, folder=tmp_path_factory.mktemp("browser"))
     yield made
     await made.close()
-
-
-FONTS = Fonts()
 
 
 def corpus(at: str) -> dict[str, str]:
