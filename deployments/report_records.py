@@ -222,7 +222,9 @@ async def suggest_remarks(
     term_id: UUID,
     student_id: UUID,
     kind: RemarkKind,
-    score: Annotated[int | None, Query(ge=0, le=100, description="The average that they shall suit.")] = None,
+    score: Annotated[
+        int | None, Query(ge=0, le=100, description="The average that they shall suit; left out: the student's now.")
+    ] = None,
 ) -> SuggestionsOut:
     """Return remarks with the student's name and pronouns in them; nothing is written."""
     texts = await services.report_records.bank.suggested(

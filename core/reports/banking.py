@@ -12,6 +12,8 @@ from core.reports import entry_store as store
 from core.reports import record_store, rights
 from core.reports.comments import RemarkKind, fill, require_known
 from core.reports.entry_store import BankedComment
+from core.reports.snapshots import current_cards
+from core.school.grading import whole
 
 _MOST_SUGGESTED = 20
 
@@ -50,11 +52,17 @@ class CommentBank:
     async def suggested(
         self, principal: Principal, *, term_id: TermId, student_id: StudentId, kind: RemarkKind, score: int | None
     ) -> Sequence[str]:
-        """Return remarks for a student, filled in with name and pronouns. Raises ``NotFound``."""
+        """Return remarks for a student, filled in with name and pronouns; without a score those for the average now.
+
+        Raises ``NotFound``.
+        """
         principal.require(Scope.REPORTS_READ)
         async with self._db.tenant(principal.school, actor=principal.user_id, read_only=True) as tx:
             await rights.class_of(tx, term_id, student_id)
             students = await record_store.students_of(tx, term_id, [student_id])
+            if score is None:
+                (card,) = await current_cards(tx, term_id=term_id, student_ids=[student_id])
+                score = None if card.overall_average is None else whole(card.overall_average)
             found = await store.bank(tx, kind=kind, score=score, after=None, limit=_MOST_SUGGESTED)
         return [fill(each.text, students[0]) for each in found] if students else []
 

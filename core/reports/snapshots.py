@@ -122,9 +122,7 @@ class Snapshots:
 
         For broadsheets and previews, whose callers check the rights. Raises ``NotFound``.
         """
-        head = await _head(tx, None, term_id)
-        drafts, _ = await _drafts(tx, head, student_ids, hold=False)
-        return [drafts[who].card for who in dict.fromkeys(student_ids)]
+        return await current_cards(tx, term_id=term_id, student_ids=student_ids)
 
     async def versions(
         self, principal: Principal, *, term_id: TermId, student_id: StudentId, before: int | None, limit: int
@@ -141,6 +139,13 @@ def as_card(kept: store.KeptCard) -> Card:
     """Return a kept card with what it was given when it was finalised."""
     given = {"serial": kept.serial, "snapshot_hash": kept.content_hash, "finalised_on": kept.finalised_on}
     return Card.model_validate_json(kept.content).model_copy(update=given)
+
+
+async def current_cards(tx: Transaction, *, term_id: TermId, student_ids: Sequence[StudentId]) -> list[Card]:
+    """Return cards of one term as the records give them now, in the order asked for. Raises ``NotFound``."""
+    head = await _head(tx, None, term_id)
+    drafts, _ = await _drafts(tx, head, student_ids, hold=False)
+    return [drafts[who].card for who in dict.fromkeys(student_ids)]
 
 
 async def _head(tx: Transaction, session_id: SessionId | None, term_id: TermId) -> TermHead:

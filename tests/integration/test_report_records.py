@@ -176,7 +176,7 @@ async def test_nothing_of_a_closed_term_changes(office: Office, db: PostgresData
     assert (rated.status_code, said.status_code) == (409, 409)
 
 
-async def test_the_bank_suggests_remarks_for_a_student(office: Office) -> None:
+async def test_the_bank_suggests_remarks_for_a_student(office: Office, db: PostgresDatabase) -> None:
     """A remark of the bank that suits the average comes back with the student's name and pronoun in it."""
     bank = "/api/reports/comment-bank"
     good = {"kind": "class_teacher", "fromScore": 70, "toScore": 100, "text": "{first_name}: {he_she} excels."}
@@ -188,6 +188,9 @@ async def test_the_bank_suggests_remarks_for_a_student(office: Office) -> None:
     path = f"{office.of(0)}/remark-suggestions"
     asked = await office.ask("GET", path, Role.CLASS_TEACHER, params={"kind": "class_teacher", "score": 81})
     assert asked.json()["texts"] in (["Tọ́lá: he excels."], ["Tọ́lá: she excels."])
+    await give_marks(db, office.school, {0: {office.school.students[0]: (4, 4, 8, 20)}})
+    by_average = await office.ask("GET", path, Role.CLASS_TEACHER, params={"kind": "class_teacher"})
+    assert by_average.json()["texts"] in (["More is in him."], ["More is in her."])
     one = f"{bank}/{added.json()['id']}"
     assert (await office.ask("PUT", one, Role.CLASS_TEACHER, tag=1, json=good)).status_code == 403
     assert (await office.ask("PUT", one, tag=1, json=good | {"text": "Fine."})).headers["etag"] == '"2"'

@@ -1,5 +1,6 @@
 """Cards are worked out from the records, finalised once, and stay as they were."""
 
+import asyncio
 import hashlib
 from datetime import date
 from decimal import Decimal
@@ -123,6 +124,14 @@ async def test_unchanged_data_keeps_serial_and_hash(db: PostgresDatabase) -> Non
     assert not {each.serial for each in later.snapshots} & {each.serial for each in once.snapshots}
     assert await cards_of(db, school, once) == old
     assert (await cards_of(db, school, later))[0].subjects[1].total == Decimal(94)
+
+
+async def test_finalising_twice_at_once_makes_one_card(db: PostgresDatabase) -> None:
+    """Two who finalise the same students at the same moment get the same snapshots."""
+    school = await marked_school(db)
+    one, other = await asyncio.gather(finalise(db, school), finalise(db, school))
+    assert one.snapshots == other.snapshots
+    assert sorted((len(one.reused), len(other.reused))) == [0, 3]
 
 
 async def test_a_finalised_card_can_not_be_changed(db: PostgresDatabase) -> None:
