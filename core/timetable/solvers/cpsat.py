@@ -38,7 +38,7 @@ class CpSat:
         try:
             status = _find(run, hint)
             if status is Status.FEASIBLE and not budget.feasibility_only:
-                status = _improve(run)
+                status = improve(run)
         except BuildingStopped:
             status = run.ended()
         return run.outcome(status)
@@ -75,7 +75,8 @@ def _find(run: CpSatRun, hint: Assignment | None) -> Status:
     return Status.OPTIMAL
 
 
-def _improve(run: CpSatRun) -> Status:
+def improve(run: CpSatRun) -> Status:
+    """Improve the best of a run until it is proven optimal or the run is over."""
     model = run.formulate(soft=True)
     if run.best is not None:
         run.soft = model.reckon(run.best)

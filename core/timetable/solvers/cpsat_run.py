@@ -7,6 +7,7 @@ from typing import Any
 from ortools.sat.python import cp_model
 
 from core.timetable.program import Assignment, Program
+from core.timetable.solvers.cpsat_logic import Values
 from core.timetable.solvers.cpsat_model import Formulation, Scope
 from core.timetable.solvers.cpsat_search import Found, News, Search
 from core.timetable.solvers.port import Budget, Outcome, Progress, Report, Status, Stopped
@@ -54,7 +55,17 @@ class CpSatRun:
         self.attempts += found.conflicts
         return found
 
-    def keep(self, model: Formulation, values: list[int]) -> bool:
+    def settle(self, model: Formulation, parameters: dict[str, Any]) -> Status:
+        """Search everything; return how that ended."""
+        found = self.search(model, parameters)
+        if found.status == cp_model.INFEASIBLE:
+            return Status.INFEASIBLE
+        self.raise_bound(found.bound)
+        if found.values is not None:
+            self.keep(model, found.values)
+        return Status.OPTIMAL if found.status == cp_model.OPTIMAL else self.ended()
+
+    def keep(self, model: Formulation, values: Values) -> bool:
         """Take a solution where it is better than the best, and tell it."""
         assignment = model.assignment(values)
         soft = model.reckon(assignment) if model.scope.soft else None
@@ -108,7 +119,3 @@ class CpSatRun:
             )
         )
 
-
-def is_proof(found: Found) -> bool:
-    """Tell whether a search ended with a proof."""
-    return found.status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
