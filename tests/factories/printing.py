@@ -10,7 +10,6 @@ from PIL import Image
 from core.errors import NotFound
 from core.reports.fonts import Fonts
 
-
 FONTS = Fonts()
 """Typefaces of this test run: each is cut when it is first asked for, which takes a second or two."""
 
