@@ -44,7 +44,8 @@ def figure(value: Decimal | int | None) -> str:
     """Return a number without needless noughts: 87, 72.5; a dash for none."""
     if value is None:
         return NONE
-    return f"{value:f}".rstrip("0").rstrip(".") if isinstance(value, Decimal) and "." in f"{value:f}" else f"{value:f}"
+    written = f"{Decimal(value):f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 def tenth(value: Decimal | None) -> str:
