@@ -6,38 +6,13 @@ week has. That nothing is found proves nothing.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from core.timetable.deficits import Deficit, Demand, deficit
+from core.timetable.findings import NAMED, Finding, Words
 from core.timetable.lowering import lower
-from core.timetable.model import Lesson, Problem
-from core.timetable.program import CLASH, LOCKED, OVER_END, UNAVAILABLE, Combine, Measure, Program, Term
+from core.timetable.model import Problem
+from core.timetable.program import Combine, Measure, Program, Term
 from core.timetable.wording import counted, listed
-
-_SOURCES = {
-    CLASH: "nobody can be in two places",
-    UNAVAILABLE: "its teachers or classes are away",
-    LOCKED: "it is locked",
-    OVER_END: "the day ends before",
-}
-_NAMED = 3
-"""So many lessons are named in a sentence before the rest is counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Why there can be no timetable."""
-
-    kind: str
-    """``no_start``, ``no_room``, ``overload``, ``too_few_days``, ``too_many_blocks`` or ``rooms``."""
-    who: tuple[str, str] | None
-    """(``teacher``, ``group`` or ``room_kind``, id), where it is about one."""
-    sentence: str
-    needed: int
-    available: int
-    lessons: tuple[str, ...] = ()
-    rules: tuple[int, ...] = ()
-    """The rules concerned, by their place in the problem's list."""
 
 
 def precheck(problem: Problem, program: Program | None = None) -> tuple[Finding, ...]:
@@ -52,7 +27,9 @@ class _Checks:
         self._problem = problem
         self._program = program
         self._sets = [frozenset(exclusive.blocks) for exclusive in program.exclusives]
-        self._who = {frozenset(self._blocks_of(lessons)): who for who, lessons in problem.lessons_of.items() if lessons}
+        self._words = Words(problem, program)
+        of = {problem.lessons[i].id: b for b, block in enumerate(program.blocks) for i in block.lessons}
+        self._who = {frozenset(of[one.id] for one in lessons): who for who, lessons in problem.lessons_of.items()}
 
     def homeless(self) -> Iterator[Finding]:
         """Yield each block that has nowhere to start, or no room to be in."""
@@ -61,23 +38,19 @@ class _Checks:
                 yield self._no_start(b)
             for need in block.needs:
                 if not need:
-                    sentence = f"{self._named([b])} needs a room, and the rules leave it none."
+                    sentence = f"{self._words.named([b])} needs a room, and the rules leave it none."
                     rules = {cut.source for cut in self._program.room_cuts if cut.block == b and cut.source >= 0}
-                    yield self._finding("no_room", None, sentence, 1, 0, [b], rules)
+                    yield self._words.finding("no_room", sentence, (1, 0), [b], rules=rules)
 
     def _no_start(self, b: int) -> Finding:
         cut_by: dict[int, set[int]] = defaultdict(set)
         for cut in self._program.cuts:
             if cut.block == b:
                 cut_by[cut.source] |= cut.starts
-        reasons = [self._cut_told(source, len(starts)) for source, starts in cut_by.items()]
-        sentence = f"{self._named([b])} can start in none of the week's {self._program.slots} periods: "
+        reasons = [self._words.cut(source, len(starts)) for source, starts in cut_by.items()]
+        sentence = f"{self._words.named([b])} can start in none of the week's {self._program.slots} periods: "
         rules = [source for source in cut_by if source >= 0]
-        return self._finding("no_start", None, sentence + listed(reasons) + ".", 1, 0, [b], rules)
-
-    def _cut_told(self, source: int, starts: int) -> str:
-        why = _SOURCES.get(source) or f"the rule \"{self._problem.rules[source].kind.replace('_', ' ')}\" forbids it"
-        return f"in {starts} {why}"
+        return self._words.finding("no_start", sentence + listed(reasons) + ".", (1, 0), [b], rules=rules)
 
     def overloads(self) -> Iterator[Finding]:
         """Yield each teacher and class whose lessons have too few periods."""
@@ -86,7 +59,7 @@ class _Checks:
             if found is not None:
                 who = exclusive.subject if exclusive.subject[0] in ("teacher", "group") else None
                 blocks = self._members(exclusive.blocks, found)
-                yield self._overload(who, blocks, found, f"which could be in only {found.available}", ())
+                yield self._overload(who, blocks, found, f"which could be in only {found.available}")
 
     def daily(self) -> Iterator[Finding]:
         """Yield each teacher and class whom a bound on days leaves too few periods."""
@@ -108,7 +81,7 @@ class _Checks:
             days = sum(not found.slots.isdisjoint(window) for window in term.windows)
             limit = f"and with at most {term.high} a day on {counted(days, 'day')} no more than {found.available} fit"
             members = self._members(blocks, found)
-            yield self._overload(self._who.get(frozenset(blocks)), members, found, limit, (term.source,))
+            yield self._overload(self._who.get(frozenset(blocks)), members, found, limit, rules=(term.source,))
 
     def _too_few_days(self, term: Term, blocks: Sequence[int]) -> Iterator[Finding]:
         usable = self._usable(blocks)
@@ -121,7 +94,7 @@ class _Checks:
             found = Deficit(tuple(range(len(blocks))), usable, load, room)
             sources = (term.source, *(t.source for t in self._daily_bounds(term)))
             who = self._who.get(frozenset(blocks))
-            yield self._overload(who, blocks, found, limit, sources, kind="too_few_days")
+            yield self._overload(who, blocks, found, limit, rules=sources, kind="too_few_days")
 
     def _daily_bounds(self, term: Term) -> list[Term]:
         return [
@@ -148,11 +121,11 @@ class _Checks:
     def _crowd(self, term: Term, blocks: Sequence[int], found: Deficit) -> Finding:
         days = sum(not found.slots.isdisjoint(window) for window in term.windows)
         sentence = (
-            f"{self._named(blocks)} are {counted(len(blocks), 'block')}; with at most {term.high} a day on "
+            f"{self._words.named(blocks)} are {counted(len(blocks), 'block')}; with at most {term.high} a day on "
             f"{counted(days, 'day')} no more than {found.available} fit."
         )
-        return self._finding(
-            "too_many_blocks", None, sentence, found.needed, found.available, blocks, [term.source]
+        return self._words.finding(
+            "too_many_blocks", sentence, (found.needed, found.available), blocks, rules=[term.source]
         )
 
     def rooms(self) -> Iterator[Finding]:
@@ -183,13 +156,13 @@ class _Checks:
         kinds = {self._problem.rooms[room].kind for room in rooms}
         kind = next(iter(kinds)) if len(kinds) == 1 else None
         names = [self._problem.rooms[room].name for room in sorted(rooms)]
-        what = kind or (f"one of {listed(names[:_NAMED])}" if len(names) > 1 else names[0])
+        what = kind or (f"one of {listed(names[:NAMED])}" if len(names) > 1 else names[0])
         sentence = (
             f"The {counted(len(blocks), 'lesson')} that need {what} take {counted(found.needed, 'period')}, and have "
             f"only {found.available} in which one is free."
         )
         who = ("room_kind", kind) if kind else None
-        return self._finding("rooms", who, sentence, found.needed, found.available, blocks, ())
+        return self._words.finding("rooms", sentence, (found.needed, found.available), blocks, who=who)
 
     def _short(
         self, blocks: Sequence[int], windows: Sequence[Sequence[int]] = (), most: int | None = None
@@ -211,38 +184,17 @@ class _Checks:
         blocks: Sequence[int],
         found: Deficit,
         limit: str,
-        sources: Iterable[int],
+        *,
+        rules: Iterable[int] = (),
         kind: str = "overload",
     ) -> Finding:
-        all_of_them = who is not None and set(blocks) == set(self._blocks_of(self._problem.lessons_of[who]))
-        given = f"{self._name(who)} is given {counted(found.needed, 'period')}"
-        some = f"{self._named(blocks)} take {counted(found.needed, 'period')}"
-        if who is not None and not all_of_them:
-            some = f"{self._name(who)}: {some}"
-        sentence = f"{given if all_of_them else some}, {limit}."
-        return self._finding(kind, who, sentence, found.needed, found.available, blocks, sources)
-
-    def _finding(
-        self,
-        kind: str,
-        who: tuple[str, str] | None,
-        sentence: str,
-        needed: int,
-        available: int,
-        blocks: Iterable[int],
-        rules: Iterable[int],
-    ) -> Finding:
-        lessons = tuple(lesson.id for block in blocks for lesson in self._lessons(block))
-        sources = tuple(sorted({rule for rule in rules if rule >= 0}))
-        return Finding(
-            kind=kind,
-            who=who,
-            sentence=sentence,
-            needed=needed,
-            available=available,
-            lessons=lessons,
-            rules=sources,
-        )
+        given = counted(found.needed, "period")
+        if who is not None and self._who.get(frozenset(blocks)) == who:
+            sentence = f"{self._words.name(who)} is given {given}, {limit}."
+        else:
+            whose = f"{self._words.name(who)}: " if who is not None else ""
+            sentence = f"{whose}{self._words.named(blocks)} take {given}, {limit}."
+        return self._words.finding(kind, sentence, (found.needed, found.available), blocks, who=who, rules=rules)
 
     def _is_exclusive(self, blocks: Sequence[int]) -> bool:
         return any(members.issuperset(blocks) for members in self._sets) or len(blocks) < 2
@@ -252,27 +204,3 @@ class _Checks:
 
     def _load(self, blocks: Sequence[int]) -> int:
         return sum(self._program.blocks[block].duration for block in blocks)
-
-    def _lessons(self, block: int) -> list[Lesson]:
-        return [self._problem.lessons[i] for i in self._program.blocks[block].lessons]
-
-    def _blocks_of(self, lessons: Iterable[Lesson]) -> list[int]:
-        if not hasattr(self, "_block_of"):
-            ids = ((self._problem.lessons[i].id, b) for b, tied in enumerate(self._program.blocks) for i in tied.lessons)
-            self._block_of = dict(ids)
-        return [self._block_of[lesson.id] for lesson in lessons]
-
-    def _name(self, who: tuple[str, str] | None) -> str:
-        if who is None:
-            return "Somebody"
-        kind, one = who
-        return self._problem.teacher[one].name if kind == "teacher" else self._problem.group[one].name
-
-    def _named(self, blocks: Sequence[int]) -> str:
-        names = list(dict.fromkeys(self._label(lesson) for block in blocks for lesson in self._lessons(block)))
-        rest = len(names) - _NAMED
-        return listed([*names[:_NAMED], f"{rest} more"] if rest > 0 else names)
-
-    def _label(self, lesson: Lesson) -> str:
-        groups = listed([self._problem.group[group].name for group in lesson.groups]) if lesson.groups else "nobody"
-        return f"{self._problem.subject[lesson.subject].name} of {groups}"

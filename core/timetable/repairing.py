@@ -6,6 +6,7 @@ than that, the fewest changes of rooms and after them the best soft cost that is
 
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,11 +17,11 @@ from core.timetable.solvers.cpsat import improve
 from core.timetable.solvers.cpsat_bundles import Bundles
 from core.timetable.solvers.cpsat_model import BuildingStopped
 from core.timetable.solvers.cpsat_run import CpSatRun
-from core.timetable.solvers.port import Budget, Progress, Report, Status, Stopped
+from core.timetable.solvers.port import Budget, Progress, Report, Status, Stopped, unheard
 
 _FEWEST: dict[str, Any] = {
     "linearization_level": 0,
-    # Few of many lessons move, so the proof is to raise the bound from below: cores find 8 moves where others find none.
+    # Few of many lessons move, so the bound is raised from below: cores prove 8 moves where others find no timetable.
     "num_workers": 1,
     "optimize_with_core": True,
 }
@@ -58,27 +59,28 @@ def repair(
     *,
     freedom: Freedom | None = None,
     stopped: Stopped = lambda: False,
-    report: Report = lambda progress: None,
+    report: Report = unheard,
 ) -> Repaired:
     """Return a timetable of the changed problem that moves as few lessons of the previous one as can be."""
-    return _Repair(problem, previous, budget, freedom or Freedom(), stopped, report).run()
+    return _Repair(problem, previous, budget, freedom or Freedom(), watch=_Watch(stopped, report)).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Who watches a repair, and may stop it."""
+
+    stopped: Stopped
+    report: Report
 
 
 class _Repair:
     def __init__(
-        self,
-        problem: Problem,
-        previous: Timetable,
-        budget: Budget,
-        freedom: Freedom,
-        stopped: Stopped,
-        report: Report,
+        self, problem: Problem, previous: Timetable, budget: Budget, freedom: Freedom, *, watch: _Watch
     ) -> None:
         self._problem = problem
         self._previous = previous
         self._budget = budget
-        self._stopped = stopped
-        self._report = report
+        self._watch = watch
         self._ends_at = time.monotonic() + budget.seconds
         program = lower(problem)
         self._before = assignment_of(problem, program, previous)
@@ -99,10 +101,10 @@ class _Repair:
 
     def _start(self, program: Program) -> CpSatRun:
         budget = replace(self._budget, seconds=max(0.0, self._ends_at - time.monotonic()))
-        return CpSatRun("repair", program, budget, self._tell, self._stopped)
+        return CpSatRun("repair", program, budget, self._tell, self._watch.stopped)
 
     def _tell(self, progress: Progress) -> None:
-        self._report(replace(progress, best=None))
+        self._watch.report(replace(progress, best=None))
 
     def _move_few(self, run: CpSatRun) -> Status:
         model = run.formulate(soft=True)
@@ -113,10 +115,8 @@ class _Repair:
         """Return the best assignment that is found with no more moves."""
         run = self._start(self._stays.first(best))
         run.best = best
-        try:
+        with suppress(BuildingStopped):
             improve(run)
-        except BuildingStopped:
-            pass
         return run.best
 
     def _told(self, status: Status, best: Assignment, bound: int | None) -> Repaired:
@@ -249,5 +249,5 @@ def _free_of_charge(block: Block) -> tuple[tuple[RoomOption, ...], ...]:
 
 def _worth_more_than(program: Program, best: Assignment) -> int:
     """Return a price above the soft cost of an assignment."""
-    run = CpSatRun("price", program, Budget(seconds=3600), lambda progress: None, lambda: False)
+    run = CpSatRun("price", program, Budget(seconds=3600), unheard, lambda: False)
     return run.formulate(soft=True).reckon(best) + 1

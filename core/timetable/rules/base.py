@@ -7,6 +7,8 @@ calls ``check``, the checker never sees what ``lower`` made, and tests hold the 
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -87,6 +89,15 @@ class Rule(BaseModel):
     def violation(self, deviation: int, sentence: str, **whom: tuple[Any, ...]) -> Violation:
         """Return a violation of this rule; ``whom`` is the ids and slots concerned."""
         return Violation(rule=self.kind, hard=self.hard, cost=self.price(deviation), sentence=sentence, **whom)
+
+    def sentence(self, problem: Problem) -> str:
+        """Return what the rule demands, for a person: its docstring's first line with its own figures, and of whom."""
+        line = (inspect.getdoc(type(self)) or self.kind).splitlines()[0].rstrip(".")
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        figures = {name: value for name, value in fields.items() if type(value) is int}
+        chosen = [value.told(problem) for value in fields.values() if isinstance(value, Selection)]
+        whom = f" ({'; '.join(told for told in chosen if told)})" if any(chosen) else ""
+        return re.sub(r"``(\w+)``", lambda match: str(figures.get(match[1], match[1])), line) + whom + "."
 
     def faults(self, problem: Problem) -> Iterator[Fault]:
         """Yield what the rule names that is not there; the place is a pointer within the rule."""

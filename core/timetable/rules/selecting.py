@@ -43,6 +43,18 @@ class Selection(Part):
         raise NotImplementedError
 
 
+    def told(self, problem: Problem) -> str:
+        """Return who or what is chosen, by name; nothing where the whole school is."""
+        there = {"teachers": problem.teacher, "groups": problem.group, "subjects": problem.subject}
+        chosen = []
+        for field in type(self).model_fields:
+            ids = getattr(self, field)
+            if isinstance(ids, tuple) and ids and ids != EVERY:
+                named = there.get(field, {})
+                chosen += [named[one].name if one in named else one for one in ids]
+        return ", ".join(chosen)
+
+
 class People(Selection):
     """Teachers and groups by id; ``*`` is every one of that kind."""
 

@@ -1,8 +1,8 @@
 """What follows from counting, in CP-SAT, which its propagation alone does not see.
 
-A teacher with 30 periods and at most 6 a day in 5 days teaches exactly 6 each day; a class of 38 periods in a week of 40
-is never short by more than 2; and in a room that is needed in every slot there is never none. Linear relaxation would
-see it, at a price that is too high here.
+A teacher with 30 periods and at most 6 a day in 5 days teaches exactly 6 each day; a class of 38 periods in a week of
+40 is never short by more than 2; and a room that is needed in every slot is never empty. Linear relaxation would see
+it, at a price that is too high here.
 """
 
 from collections import defaultdict

@@ -30,7 +30,7 @@ class FixAndOptimise:
         assert run.best is not None  # noqa: S101 - only a timetable can be improved
         self._run = run
         self._model = model
-        self._random = Random(run.budget.seed)
+        self._random = Random(run.budget.seed)  # noqa: S311 - nothing secret, and the same again with the same seed
         self._neighbourhoods = Neighbourhoods(run.program, model.starts.bundles, self._random)
         self._values = model.complete(run.best)
         self._cost = model.objective.of(self._values)

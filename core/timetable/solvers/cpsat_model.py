@@ -34,11 +34,16 @@ class Formulation:
     """The CP-SAT model of a program."""
 
     def __init__(
-        self, program: Program, scope: Scope = EVERYTHING, stopped: Callable[[], bool] = lambda: False
+        self,
+        program: Program,
+        scope: Scope = EVERYTHING,
+        stopped: Callable[[], bool] = lambda: False,
+        *,
+        logic: Logic | None = None,
     ) -> None:
         self.program = program
         self.scope = scope
-        self.logic = Logic()
+        self.logic = logic or Logic()
         self.starts = Starts(self.logic, program, scope.guards)
         self.tracks = Tracks(self.logic, program, self.starts)
         self.rooms = Rooms(self.logic, program, self.starts, scope.guards)

@@ -47,7 +47,9 @@ class CpSatRun:
         """Write the model; raises ``BuildingStopped`` where the run is over before."""
         return Formulation(self.program, Scope(soft=soft), self.is_over)
 
-    def search(self, model: Formulation, parameters: dict[str, Any], seconds: float | None = None, *, listen: bool = True) -> Found:
+    def search(
+        self, model: Formulation, parameters: dict[str, Any], seconds: float | None = None, *, listen: bool = True
+    ) -> Found:
         """Search a model, telling what is found where one listens: of a neighbourhood, the bound says nothing."""
         settings = {"num_workers": self.budget.workers, "random_seed": self.budget.seed % 2**31, **parameters}
         search = Search(model.logic.model, settings, min(self.left_s, seconds or self.left_s))
@@ -118,4 +120,3 @@ class CpSatRun:
                 bound=self.bound,
             )
         )
-

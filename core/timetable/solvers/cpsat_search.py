@@ -50,7 +50,7 @@ class _Listener(cp_model.CpSolverSolutionCallback):
 
 
 class Search:
-    """A run of CP-SAT over a model. ``stop_search`` before the search proper is lost, so it is said until it returns."""
+    """A run of CP-SAT over a model. ``stop_search`` before the search proper is lost, so it is said until it ends."""
 
     def __init__(self, model: cp_model.CpModel, parameters: dict[str, Any], seconds: float) -> None:
         self._model = model
@@ -61,7 +61,7 @@ class Search:
             _set(self._solver.parameters, name, value)
         self._solver.best_bound_callback = lambda bound: self._news.put(News(bound=_whole(bound)))
 
-    def run(self, stopped: Stopped, hear: Callable[[News], None] = lambda news: None) -> Found:
+    def run(self, stopped: Stopped, hear: Callable[[News], None] | None = None) -> Found:
         """Search to the end; tell each find in the caller's thread."""
         thread = Thread(target=self._solve, daemon=True)
         thread.start()
@@ -72,7 +72,8 @@ class Search:
                 self._solver.stop_search()
             thread.join(_POLL_S)
             for news in self._heard():
-                hear(news)
+                if hear is not None:
+                    hear(news)
         found = self._found()
         found.was_stopped = was_stopped
         return found

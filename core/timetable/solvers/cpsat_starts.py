@@ -11,7 +11,7 @@ Guards = Callable[[int, str], Literal | None]
 """The literal under which alone a source holds (for whom), in an explanation; None where it holds always."""
 
 
-def unguarded(source: int, whom: str) -> None:  # noqa: ARG001 - one of its kind
+def unguarded(source: int, whom: str) -> None:
     """Return that everything holds always."""
 
 

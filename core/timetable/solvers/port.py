@@ -73,6 +73,10 @@ Stopped = Callable[[], bool]
 """Tells whether to stop now; cheap, and asked at least every 20 ms of search where the solver can."""
 
 
+def unheard(progress: Progress) -> None:
+    """Hear a report and do nothing, where nobody waits for it."""
+
+
 class Solver(Protocol):
     """Something that places blocks. It reckons costs on its own and never calls the checker."""
 
