@@ -12,6 +12,7 @@ from core.events.outbox import emit
 from core.events.types import Payload
 from core.ids import StudentId
 from core.ports import Row
+from tests.fault.harm import Mended
 from tests.fault.rig import Rig
 
 _SHEET = 40
@@ -84,9 +85,15 @@ class Count:
         """Return how often too much the provider took each."""
         return Counter({key: times - 1 for key, times in self.taken.items() if times > 1})
 
-    def doubts(self, key: str) -> int:
-        """Return how often nobody could know whether the provider had taken it."""
-        return self.answers_lost[key] + self.timed_out[key] + sum(1 for each, _ in self.lost if each == key)
+    def doubts(self, mended: Sequence[Mended]) -> Counter[str]:
+        """Return how often nobody could know whether the provider had taken each.
+
+        Of a worker that was killed that is what was in flight, and no more; of one that lives what it lost its lease of.
+        """
+        killed = {owner for each in mended for owner in each.owners}
+        in_flight = Counter(str(key) for each in mended if each.owners for key in each.in_flight)
+        lapsed = Counter(key for key, worker in self.lost if worker not in killed)
+        return self.answers_lost + self.timed_out + in_flight + lapsed
 
 
 async def count(rig: Rig) -> Count:
