@@ -34,6 +34,7 @@ _QR_MASK = 2
 _HASH_LETTERS = 12
 _REMARK_LETTERS, _REMARK_LETTERS_BESIDE_THE_YEAR = 38, 26
 """How many letters of a teacher's remark stand on a line."""
+_LINES_OF_A_PAGE = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,13 @@ def _environment() -> Environment:
     environment.globals |= {"csp": _POLICY, "qr": qr_code, "trend": _trend_of, "destination": destination}
     environment.globals |= {"mark": wording.mark, "total": wording.total, "meanings": wording.meanings}
     environment.globals |= {name: getattr(wording, name) for name in ("maxima_of", "earlier_terms", "term_score")}
-    environment.globals |= {"density": _density, "foot": _foot, "name_of": wording.name_of, "failing": _is_failing}
+    environment.globals |= {
+        "density": _density,
+        "runs_on": _runs_on,
+        "foot": _foot,
+        "name_of": wording.name_of,
+        "failing": _is_failing,
+    }
     environment.filters |= {
         "cut": wording.clean,
         "figure": wording.figure,
@@ -172,10 +179,19 @@ def _shared(cards: Sequence[Card], style: CardStyle) -> list[str]:
 
 def _density(card: Card) -> str:
     """Return how tightly a card is set, by the lines its table will take, so that it keeps to a page where it can."""
-    letters = _REMARK_LETTERS_BESIDE_THE_YEAR if card.cumulative else _REMARK_LETTERS
-    lines = sum(max(1, -(-len(line.teacher_remark) // letters)) for line in card.subjects)
-    lines += 4 if card.cumulative else 0
+    lines = _lines(card) + (4 if card.cumulative else 0)
     return "roomy" if lines <= 10 else "normal" if lines <= 15 else "tight"
+
+
+def _runs_on(card: Card) -> bool:
+    """Tell whether the table may go on to another page, so that its head should say whose it is."""
+    return _lines(card) > _LINES_OF_A_PAGE
+
+
+def _lines(card: Card) -> int:
+    """Return about how many lines the table's subjects take."""
+    letters = _REMARK_LETTERS_BESIDE_THE_YEAR if card.cumulative else _REMARK_LETTERS
+    return sum(max(1, -(-len(line.teacher_remark) // letters)) for line in card.subjects)
 
 
 def _lines_of_figures(sheet: Broadsheet) -> list[tuple[str, list[str]]]:
