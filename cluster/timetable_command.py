@@ -17,9 +17,11 @@ from cluster import timetable_words as words
 from cluster.running import running_settings
 from core.timetable.checker import Verdict, validate
 from core.timetable.formats import FORMATS, Format, format_of
+from core.timetable.lowering import lower
 from core.timetable.model import Problem
+from core.timetable.prechecking import precheck
 from core.timetable.solvers.port import Budget, Report, Status
-from core.timetable.solving import Solved, solve, solved
+from core.timetable.solving import Solved, impossible, solve, solved
 
 FOUND, BROKEN, TIMED_OUT = 0, 1, 3
 """Exit codes; 2 is for input that can't be read, as everywhere."""
@@ -138,12 +140,13 @@ def _on_cluster(problem: Problem, budget: Budget, address: str, report: Report) 
     import ray  # noqa: PLC0415 - takes a second, and is not needed on this machine alone
 
     from actors.solver import race_on_cluster  # noqa: PLC0415 - imports ray
-    from core.timetable.lowering import lower  # noqa: PLC0415 - as above
 
     namespace = running_settings().ray.namespace
+    began, program = time.monotonic(), lower(problem)
+    if findings := precheck(problem, program):
+        return impossible(problem, findings, time.monotonic() - began)
     ray.init(address=address, namespace=namespace, log_to_driver=False)
     try:
-        program = lower(problem)
         race_id = uuid4().hex
         outcome = race_on_cluster(problem, program, budget, race_id=race_id, namespace=namespace, report=report)
     finally:
@@ -153,7 +156,9 @@ def _on_cluster(problem: Problem, budget: Budget, address: str, report: Report) 
 
 def _tell(found: Solved, console: Console) -> None:
     words.tell(found, console)
-    if found.outcome.status is Status.INFEASIBLE:
+    if found.findings:
+        words.tell_findings(found.findings, console)
+    elif found.outcome.status is Status.INFEASIBLE:
         words.tell_why(found.problem, _EXPLAIN_S, console)
 
 

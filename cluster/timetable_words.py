@@ -1,7 +1,7 @@
 """What ``schoolos timetable`` says to a person."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from core.timetable.checker import Verdict
+from core.timetable.findings import Finding
 from core.timetable.model import Problem
-from core.timetable.solvers.port import Progress, Report, Status
+from core.timetable.solvers.port import Budget, Progress, Report, Status
 from core.timetable.solving import Solved
 
 _MOST_LINES = 40
@@ -110,4 +111,27 @@ def tell_verdict(verdict: Verdict, console: Console) -> None:
 
 def tell_why(problem: Problem, seconds: float, console: Console) -> bool:
     """Print why there is no timetable; False where nothing was found to stand against one."""
-    raise NotImplementedError
+    from core.timetable.explaining import explain  # noqa: PLC0415 - takes a second, and is rarely needed
+
+    found = explain(problem, Budget(seconds=seconds))
+    if found.findings:
+        tell_findings(found.findings, console)
+    elif found.conflict:
+        console.print(
+            "These can't all hold together" + ("; without any one of them the others can:" if found.is_minimal else ":")
+        )
+        for reason in found.conflict:
+            console.print(f"  {escape(reason.sentence)}")
+    elif found.status is Status.FEASIBLE:
+        console.print("There is a timetable that keeps every rule: nothing to explain.")
+    else:
+        console.print(f"In {seconds:.0f} s nothing was found that stands against a timetable, and no timetable either.")
+    return found.status is Status.INFEASIBLE
+
+
+def tell_findings(findings: Sequence[Finding], console: Console) -> None:
+    """Print what counting found."""
+    for finding in findings[:_MOST_LINES]:
+        console.print(f"  {escape(finding.sentence)}")
+    if len(findings) > _MOST_LINES:
+        console.print(f"  ... and {len(findings) - _MOST_LINES:,} more")

@@ -89,6 +89,21 @@ class RaceOutcome:
     failures: tuple[str, ...]
     """What went wrong with racers, in words."""
 
+    @classmethod
+    def without_race(cls, status: Status, total_s: float) -> "RaceOutcome":
+        """Return the outcome where all was known before anybody raced."""
+        nothing = dict.fromkeys(("best", "soft", "bound", "solver", "first_solver", "first_feasible_s", "winner_cpu_s"))
+        return cls(
+            status=status,
+            total_s=total_s,
+            cancelled=False,
+            cpu_s=0.0,
+            attempts=0,
+            partial=None,
+            failures=(),
+            **nothing,
+        )
+
 
 @dataclass(slots=True)
 class _Going:
@@ -279,6 +294,8 @@ class RaceState:
         self.best, self.soft, self.solver = candidate.best, score.soft, name
         if self.first is None:
             self.first = (name, now - self._began, going.cpu_s)
+            for record in self._records.values():
+                record.runs = 0  # whose turn it is begins anew with the second leg
         if self.bound is not None and self.bound > score.soft:
             _log.error("bound_was_wrong", bound=self.bound, soft=score.soft)
             self.bound = None

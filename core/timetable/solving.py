@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from core.timetable.checker import Verdict, validate
 from core.timetable.children import Children
+from core.timetable.findings import Finding
 from core.timetable.lowering import lower, timetable_of
 from core.timetable.model import Problem, Timetable
 from core.timetable.portfolio import judge_of, lineup, warm_on
+from core.timetable.prechecking import precheck
 from core.timetable.program import Program
 from core.timetable.race_state import RaceOutcome
 from core.timetable.racing import race
-from core.timetable.solvers.port import Budget, Report, Stopped
+from core.timetable.solvers.port import Budget, Report, Status, Stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Solved:
     """What the checker says of it."""
     partial: Timetable | None
     """The fullest where none was complete."""
+    findings: tuple[Finding, ...] = ()
+    """Why there is none, where counting told before any search."""
 
 
 def solve(
@@ -43,6 +47,8 @@ def solve(
     with Children(places, warm=warm_on(places)) as host:
         problem = read()
         program = lower(problem)
+        if findings := precheck(problem, program):
+            return impossible(problem, findings, time.monotonic() - began)
         outcome = race(
             program,
             lineup(places),
@@ -54,6 +60,12 @@ def solve(
             began=began,
         )
     return solved(problem, program, outcome)
+
+
+def impossible(problem: Problem, findings: tuple[Finding, ...], total_s: float) -> Solved:
+    """Return what counting found out, without a race."""
+    outcome = RaceOutcome.without_race(Status.INFEASIBLE, total_s)
+    return Solved(problem=problem, outcome=outcome, timetable=None, verdict=None, partial=None, findings=findings)
 
 
 def solved(problem: Problem, program: Program, outcome: RaceOutcome) -> Solved:

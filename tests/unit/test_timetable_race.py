@@ -77,6 +77,16 @@ def test_the_first_accepted_stops_the_others_and_the_improvers_start_from_it() -
     assert course.state.progress(course.now).attempts == 5
 
 
+def test_the_foremost_improvers_run_whoever_ran_before() -> None:
+    """A racer of both legs takes its place in the second by the line-up, not behind those who have not run yet."""
+    course = Course(finders=(A, EXACT), improvers=(B, EXACT, C))
+    course.after(0)
+    assert course.after(1, course.ended(A, Status.FEASIBLE, SECOND, 3), course.ended(EXACT, Status.CANCELLED)) == [
+        "+b",
+        "+exact",
+    ]
+
+
 def test_a_proven_best_ends_the_race() -> None:
     """Nothing runs on once a bound meets the best, and the bound is told."""
     course = Course()
