@@ -88,7 +88,7 @@ class Count:
     def doubts(self, mended: Sequence[Mended]) -> Counter[str]:
         """Return how often nobody could know whether the provider had taken each.
 
-        Of a worker that was killed that is what was in flight, and no more; of one that lives what it lost its lease of.
+        Of a worker that was killed that is what was in flight; of one that lives, what it lost its lease of.
         """
         killed = {owner for each in mended for owner in each.owners}
         in_flight = Counter(str(key) for each in mended if each.owners for key in each.in_flight)
