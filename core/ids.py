@@ -33,6 +33,7 @@ WebhookEndpointId = NewType("WebhookEndpointId", UUID)
 WebhookMessageId = NewType("WebhookMessageId", UUID)
 ReportSnapshotId = NewType("ReportSnapshotId", UUID)
 BankedCommentId = NewType("BankedCommentId", UUID)
+TimetableId = NewType("TimetableId", UUID)
 JobId = NewType("JobId", UUID)
 
 

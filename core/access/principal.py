@@ -51,6 +51,10 @@ class Scope(StrEnum):
     """Remarks and ratings of one's own subjects and class."""
     REPORTS_MANAGE = "reports:manage"
     """Finalising, printing and releasing cards, and how they look."""
+    TIMETABLES_READ = "timetables:read"
+    """Published timetables of the whole school."""
+    TIMETABLES_MANAGE = "timetables:manage"
+    """Making, changing and publishing timetables."""
     JOBS_READ = "jobs:read"
     SCHOOLS_MANAGE = "schools:manage"
     OPS_READ = "ops:read"
@@ -60,7 +64,7 @@ _EVERYONE = frozenset({Scope.NOTIFICATIONS_READ})
 _TEACHER = (
     _EVERYONE
     | {Scope.RECORDS_READ, Scope.MARKS_READ, Scope.MARKS_WRITE, Scope.ATTENDANCE_READ, Scope.JOBS_READ}
-    | {Scope.REPORTS_READ, Scope.REPORTS_WRITE}
+    | {Scope.REPORTS_READ, Scope.REPORTS_WRITE, Scope.TIMETABLES_READ}
 )
 _LEADER = _TEACHER | {Scope.ATTENDANCE_WRITE, Scope.MARKS_APPROVE, Scope.NOTIFICATIONS_MANAGE}
 
@@ -68,8 +72,9 @@ ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.PLATFORM_ADMIN: _EVERYONE | {Scope.SCHOOLS_MANAGE, Scope.OPS_READ},
     Role.SCHOOL_ADMIN: _LEADER
     | {Scope.RECORDS_WRITE, Scope.IMPORTS_WRITE, Scope.POLICIES_WRITE, Scope.USERS_MANAGE}
-    | {Scope.FEES_READ, Scope.FEES_WRITE, Scope.MARKS_PUBLISH, Scope.REPORTS_MANAGE},
-    Role.PRINCIPAL: _LEADER | {Scope.MARKS_PUBLISH, Scope.FEES_READ, Scope.POLICIES_WRITE, Scope.REPORTS_MANAGE},
+    | {Scope.FEES_READ, Scope.FEES_WRITE, Scope.MARKS_PUBLISH, Scope.REPORTS_MANAGE, Scope.TIMETABLES_MANAGE},
+    Role.PRINCIPAL: _LEADER
+    | {Scope.MARKS_PUBLISH, Scope.FEES_READ, Scope.POLICIES_WRITE, Scope.REPORTS_MANAGE, Scope.TIMETABLES_MANAGE},
     Role.HEAD_OF_DEPARTMENT: _TEACHER | {Scope.MARKS_APPROVE},
     Role.CLASS_TEACHER: _TEACHER | {Scope.ATTENDANCE_WRITE},
     Role.SUBJECT_TEACHER: _TEACHER,

@@ -4,10 +4,7 @@ It imports the modules, takes a program, and then runs one order after the other
 and compiled for the search of a first timetable is warm when it is to improve one.
 """
 
-import ctypes
-import os
 import pickle
-import signal
 import sys
 import threading
 import time
@@ -21,8 +18,8 @@ from multiprocessing.connection import Connection
 from core.timetable.program import Program
 from core.timetable.racers import Died, Ended, Event, Run, Told, open_solver
 from core.timetable.solvers.port import Outcome, Progress, Solver
+from core.timetable.spawning import die_with
 
-_PR_SET_PDEATHSIG = 1
 _BETWEEN_BESTS_S = 0.03
 """A search may find thousands of better timetables a second; each costs a message and a check."""
 
@@ -155,12 +152,9 @@ def _work(program: Program, run: Run, orders: Orders, news: News, solvers: dict[
 
 def main(arguments: Sequence[str]) -> None:
     """Run this process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the race's to handle
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a solver that hangs never looks at its orders
     descriptor, parent, *modules = arguments
-    if os.getppid() != int(parent):
-        return  # it was gone before the kernel knew that it matters
+    if not die_with(int(parent)):
+        return
     for module in modules:
         with suppress(ImportError):  # a run that needs it will tell
             import_module(module)

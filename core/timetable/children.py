@@ -9,18 +9,17 @@ import os
 import pickle
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Self
 
 from core.timetable.program import Program
 from core.timetable.racers import Died, Ended, Event, Run, Told
+from core.timetable.spawning import spawn
 
 _GRACE_S = 0.06
 """Solvers look every 20 ms; with the kill itself this stays under the 100 ms in which a cancelled race ends."""
@@ -103,9 +102,10 @@ class Children:
         self._children = []
 
     def _idle_child(self, solver: str) -> _Child:
+        # One more process than places: who knows another solver, and will be asked for it again, is left alone.
         module = solver.partition(":")[0]
         idle = sorted((c for c in self._children if c.run is None), key=lambda c: module not in c.modules)
-        if idle and (module in idle[0].modules or len(self._children) >= self.places):
+        if idle and (module in idle[0].modules or len(self._children) > self.places):
             idle[0].modules.add(module)
             return idle[0]
         self._children.append(_begin(solver))
@@ -140,19 +140,8 @@ class Children:
 
 
 def _begin(solver: str) -> _Child:
-    ours, theirs = Pipe()
     module = solver.partition(":")[0]
-    process = subprocess.Popen(  # noqa: S603 - our own program and arguments
-        [sys.executable, "-m", "core.timetable.child", str(theirs.fileno()), str(os.getpid()), module],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        pass_fds=[theirs.fileno()],
-        # Where this process found its modules: a Ray worker's path is put together at run time.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
-    theirs.close()
-    return _Child(process, ours, {module})
+    return _Child(*spawn("core.timetable.child", module), {module})
 
 
 def _bury(child: _Child, patience_s: float = 0) -> tuple[int, float]:
