@@ -1,5 +1,6 @@
 """What runs: services, pools, backlog, and memory by process."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +13,11 @@ from rich.table import Table
 
 from cluster.memory import ProcessMemory, memory_below
 from cluster.state import RunRecord, StateFolder
+from core.adapters.postgres import PostgresDatabase
+from core.clock import SystemClock
+from core.errors import SchoolOSError
+from core.notifications.backlog import Waiting, waiting
+from core.notifications.model import Lane
 
 _TIMEOUT_S = 5.0
 
@@ -27,6 +33,8 @@ class Status:
     actors: Mapping[str, str]
     """The state of each named actor."""
     memory: tuple[ProcessMemory, ...]
+    waiting: Waiting | None = None
+    """None where the database can't be asked."""
 
     @property
     def memory_bytes(self) -> int:
@@ -46,6 +54,7 @@ def read_status(folder: StateFolder) -> Status:
         services=services,
         actors=_actors(record),
         memory=tuple(memory_below(record.guard.pid)),
+        waiting=asyncio.run(_waiting(record)),
     )
 
 
@@ -64,11 +73,36 @@ def show(status: Status, console: Console) -> None:
         for name, state in states.items():
             table.add_row(name, state)
         console.print(table)
+    if status.waiting:
+        console.print(_backlog(status.waiting))
     table = Table("Process", "PID", "MB", box=None, pad_edge=False)
     for each in status.memory:
         table.add_row(each.name, str(each.pid), f"{each.pss_bytes / 1e6:,.0f}")
     table.add_row("all", "", f"{status.memory_bytes / 1e6:,.0f}", style="bold")
     console.print(table)
+
+
+def _backlog(waiting: Waiting) -> Table:
+    table = Table("Waiting", "Count", box=None, pad_edge=False)
+    table.add_row("events", f"{waiting.events:,}")
+    for lane in Lane:
+        table.add_row(f"deliveries, {lane}", f"{waiting.deliveries.get(lane, 0):,}")
+    table.add_row("webhooks", f"{waiting.webhooks:,}")
+    table.add_row("dead letters", f"{waiting.dead:,}")
+    return table
+
+
+async def _waiting(record: RunRecord) -> Waiting | None:
+    url = record.environment.get("SCHOOLOS_DATABASE_URL")
+    if not url:
+        return None
+    db = PostgresDatabase(url, application_name="schoolos status", pool_max=1, connect_timeout_s=_TIMEOUT_S)
+    try:
+        return await waiting(db, SystemClock().now())
+    except SchoolOSError:
+        return None
+    finally:
+        await db.close()
 
 
 def _readiness(record: RunRecord) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
+from actors.jobs import SweepWorker
 from actors.notifier import Notifier
 from actors.pool_spec import Backlog, BacklogFactory, PoolSpec, Worker, WorkerFactory
 from actors.relay import RELAY_POOL, RelayWorker
@@ -19,6 +20,7 @@ from actors.retention import RetentionWorker
 from actors.scheduler import SCHEDULER_POOL, SchedulerWorker
 from actors.together import Together
 from actors.webhooks import WebhookWorker
+from cluster.garbage import rarely_collecting
 from cluster.settings import Settings
 from cluster.wiring_ground import begin_telemetry, database_url, installation_key, open_database, open_stream
 from cluster.wiring_limits import channel_rates, open_limits
@@ -31,6 +33,7 @@ from core.events.consumer import ConsumerPolicy, EventConsumer
 from core.events.dead_letters import DeadLetters
 from core.events.outbox import WAKE_CHANNEL
 from core.events.relay import Relay
+from core.jobs.sweeping import JobSweeper
 from core.notifications.absence_link import AbsenceLinks
 from core.notifications.backlog import Backlog as NotifierBacklog
 from core.notifications.delivering import DeliveryLoop
@@ -76,7 +79,11 @@ async def open_scheduler(settings: Settings, name: str) -> AsyncIterator[Worker]
     begin_telemetry(settings, name)
     async with open_database(settings, application_name=f"schoolos {name}") as db:
         yield Together(
-            [SchedulerWorker(FeeReminders(db, SystemClock())), RetentionWorker(Retention(db, SystemClock()))]
+            [
+                SchedulerWorker(FeeReminders(db, SystemClock())),
+                RetentionWorker(Retention(db, SystemClock())),
+                SweepWorker(JobSweeper(db, SystemClock())),
+            ]
         )
 
 
@@ -141,6 +148,7 @@ async def open_notifier(settings: Settings, name: str) -> AsyncIterator[Worker]:
         handler = WebhookIntake(db, clock, fan_out, webhooks.wake) if webhooks else fan_out
         consumer = EventConsumer(stream, DeadLetters(db), handler, name=name, policy=patience)
         notifying = Notifier(consumer, delivery, FallBack(db, clock, frozenset(senders), wake=delivery.wake))
+        stack.enter_context(rarely_collecting())
         yield Together([notifying, WebhookWorker(webhooks)]) if webhooks else notifying
 
 

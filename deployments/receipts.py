@@ -1,14 +1,49 @@
 """Where providers post their receipts. They carry no token of ours: each is known by its signature or its path."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Request
 
-from core.errors import InvalidInput
-from deployments.ground.problem import PROBLEMS
+from core.errors import InvalidInput, NotAuthenticated, NotFound
+from deployments.ground.limits import RateLimiter
+from deployments.ground.problem import PROBLEMS, TooLarge
 from deployments.services import ServicesDep
 
 router = APIRouter(prefix="/api/providers", tags=["providers"], responses=PROBLEMS)
+
+MAX_RECEIPT_BYTES = 256 * 1024
+"""What SNS posts at most (https://docs.aws.amazon.com/sns/latest/dg/sns-publish-message.html); forms are below 4 kB."""
+STRANGERS_BURST = 30
+
+
+class ReceiptLimits:
+    """How often an address may post to a provider's route, and how often something that is not the provider's."""
+
+    def __init__(self) -> None:
+        # A provider posts a few receipts for each message, from few addresses: thousands a minute.
+        self.all = RateLimiter(500, 5_000)
+        self.strangers = RateLimiter(0.5, STRANGERS_BURST)
+
+
+@asynccontextmanager
+async def _limited(request: Request, provider: str) -> AsyncIterator[None]:
+    """Let a receipt in. Raises ``TooMany``, or ``TooLarge`` before anything is read."""
+    state = request.app.state
+    if not hasattr(state, "receipt_limits"):
+        state.receipt_limits = ReceiptLimits()
+    limits: ReceiptLimits = state.receipt_limits
+    source = (provider, request.client.host if request.client else "")
+    limits.all.take(source)
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > MAX_RECEIPT_BYTES:
+        raise TooLarge(f"a receipt has {MAX_RECEIPT_BYTES // 1024} kB at most")
+    try:
+        yield
+    except (NotAuthenticated, NotFound):
+        limits.strangers.take(source)
+        raise
 
 
 def _form(*names: str) -> dict[str, Any]:
@@ -32,7 +67,8 @@ async def post_twilio_receipt(
     signature: Annotated[str, Header(alias="X-Twilio-Signature", description="HMAC-SHA1 by the account's token.")] = "",
 ) -> None:
     """Take a receipt of Twilio. Answers 204 whether the message is known here or not."""
-    await services.delivery_reports.twilio(await _fields(request), signature)
+    async with _limited(request, "twilio"):
+        await services.delivery_reports.twilio(await _fields(request), signature)
 
 
 @router.post(
@@ -46,7 +82,8 @@ async def post_africas_talking_receipt(
     request: Request, services: ServicesDep, secret: Annotated[str, Path(max_length=200)]
 ) -> None:
     """Take a receipt of Africa's Talking. Answers 204 whether the message is known here or not."""
-    await services.delivery_reports.africas_talking(await _fields(request), secret)
+    async with _limited(request, "africas_talking"):
+        await services.delivery_reports.africas_talking(await _fields(request), secret)
 
 
 @router.post(
@@ -58,7 +95,8 @@ async def post_africas_talking_receipt(
 )
 async def post_ses_receipt(request: Request, services: ServicesDep) -> None:
     """Take an event of SES, or confirm the subscription. Answers 204 whether the message is known here or not."""
-    await services.delivery_reports.ses(await request.body())
+    async with _limited(request, "ses"):
+        await services.delivery_reports.ses(await request.body())
 
 
 async def _fields(request: Request) -> list[tuple[str, str]]:

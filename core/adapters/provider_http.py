@@ -71,7 +71,7 @@ class ProviderHttp:
         self._headers = headers
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, **request: Any) -> Answer:
+    async def post(self, url: str | URL, **request: Any) -> Answer:
         """Send one request and return its answer, whatever its status. Raises ``NotTaken`` or ``Unavailable``."""
         try:
             # A redirect would carry message and credentials to a place nobody chose.

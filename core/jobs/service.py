@@ -49,6 +49,14 @@ class Jobs:
             running = await store.mark_progress(tx, job, done=done, failed=failed, total=total, now=now)
         return running is not None and not running.cancel_requested
 
+    async def heartbeat(self, school: SchoolId, job: JobId) -> bool:
+        """Tell that the work goes on where nothing new is done; return False where it should stop.
+
+        A running job that is not heard of for ``core.jobs.sweeping.SweepPolicy.dead_after`` is ended as failed.
+        """
+        async with self._db.tenant(school) as tx:
+            return await store.heartbeat(tx, job, self._clock.now())
+
     async def finish(
         self,
         school: SchoolId,

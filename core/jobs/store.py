@@ -128,3 +128,35 @@ async def request_cancel(tx: Transaction, job: JobId, now: datetime) -> Job | No
         now,
     )
     return _job(row) if row else None
+
+
+async def heartbeat(tx: Transaction, job: JobId, now: datetime) -> bool:
+    """Note that a job's worker is alive; tell whether it should go on."""
+    row = await tx.fetchrow(
+        "UPDATE jobs SET state = 'running', started_at = coalesce(started_at, $2), heartbeat_at = $2"
+        f" WHERE id = $1 AND {_OPEN} RETURNING cancel_requested",
+        job,
+        now,
+    )
+    return row is not None and not row["cancel_requested"]
+
+
+_FAIL_ABANDONED = """
+UPDATE jobs SET state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END, finished_at = $2,
+       error = CASE WHEN NOT cancel_requested THEN $3::jsonb END
+WHERE state = 'running' AND heartbeat_at < $1
+RETURNING id, kind
+"""
+_ABANDONED = {
+    "title": "The work was interrupted",
+    "detail": "Whoever worked on it was lost on the way. Nothing is half done that shows; start it again.",
+}
+
+
+async def fail_abandoned(tx: Transaction, *, before: datetime, now: datetime) -> list[tuple[JobId, str]]:
+    """End the running jobs of all schools that were last heard of before a moment; return each with its kind.
+
+    One that was asked to stop has stopped.
+    """
+    rows = await tx.fetch(_FAIL_ABANDONED, before, now, _ABANDONED)
+    return [(JobId(row["id"]), row["kind"]) for row in rows]

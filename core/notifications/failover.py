@@ -7,7 +7,7 @@ there, not at another.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.clock import Clock
 from core.errors import InvalidInput, SchoolOSError, TooMany, Unavailable
@@ -57,7 +57,8 @@ class Failover:
                 cause = error if isinstance(error, TimeoutError) else error.__cause__
                 raise self._told(error, [*passed, f"{name}: {str(error) or 'no answer in time'}"]) from cause
             else:
-                return replace(receipt, provider=name, detail="; ".join([*passed, receipt.detail]).rstrip("; "))
+                detail = "; ".join([*passed, receipt.detail]).rstrip("; ") if passed else receipt.detail
+                return Receipt(receipt.message_id, detail, name, receipt.cost_kobo)
         if last is not None:
             raise NotTaken("; ".join(passed) if len(self._guarded) > 1 else str(last)) from last.__cause__
         raise TooMany("; ".join(passed), min(each.breaker.wait for each in self._guarded).total_seconds())

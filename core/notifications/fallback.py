@@ -12,7 +12,7 @@ from core.notifications.fallback_store import Ways
 from core.notifications.message_rules import message_rules
 from core.notifications.model import Channel, Reason
 from core.notifications.preferences import EVENT_TYPES
-from core.notifications.quiet_hours import timings
+from core.notifications.quiet_hours import lane_of, timings
 from core.notifications.sms.budget import Month, left
 from core.notifications.spend_plan import SchoolSms, school_sms
 from core.ports import Database, Transaction
@@ -91,6 +91,7 @@ class FallBack:
             sms_cost_kobo=_LIKELY_SEGMENTS * sms.rules.price() if sms.budget else None,
             sms_types=EVENT_TYPES if await _is_left(tx, sms, now) else rules.policy.urgent,
             promotional=rules.policy.promotional,
+            lanes={kind: lane_of(rules.policy, kind) for kind in EVENT_TYPES},
         )
 
 

@@ -21,7 +21,7 @@ _SCHOOLS = f"SELECT DISTINCT school_id FROM deliveries WHERE {_LOST} LIMIT $1"
 # $1 now, $2 how many at most, $3 channels with a provider, $4 reasons after which another channel is worth trying,
 # $5 the oldest event that is still news, $6 when each kind of message leaves by each channel, $7 the time zone,
 # $8 the rules for SMS, $9 what one is expected to cost, $10 kinds of messages for which SMS may be paid,
-# $11 kinds that are promotional.
+# $11 kinds that are promotional, $12 the lane of each kind.
 _FALL_BACK = f"""
 WITH lost AS (
     SELECT *, CASE WHEN died_at IS NULL THEN receipt_reason ELSE reason END AS cause FROM deliveries
@@ -68,12 +68,12 @@ WITH lost AS (
 ), written AS (
     INSERT INTO deliveries (school_id, id, event_id, event_type, recipient_id, student_id, channel, state, reason,
                             address, language, content, traceparent, occurred_at, created_at, next_attempt_at,
-                            sms_rules, reserved_kobo, time_zone, quiet_from, quiet_to, fell_back_from)
+                            sms_rules, reserved_kobo, time_zone, quiet_from, quiet_to, fell_back_from, lane)
     SELECT l.school_id, gen_random_uuid(), l.event_id, l.event_type, l.recipient_id, l.student_id, c.channel, 'queued',
            timing ->> 'reason', c.address, l.language, l.content, l.traceparent, l.occurred_at, $1,
            (timing ->> 'at')::timestamptz, CASE c.channel WHEN 'sms' THEN $8::jsonb END,
            CASE c.channel WHEN 'sms' THEN $9::int END, $7, (timing ->> 'quiet_from')::time,
-           (timing ->> 'quiet_to')::time, l.channel || ':' || l.cause
+           (timing ->> 'quiet_to')::time, l.channel || ':' || l.cause, $12::jsonb ->> l.event_type
     FROM chosen c JOIN lost l ON l.id = c.lost_id
     CROSS JOIN LATERAL (SELECT $6::jsonb -> l.event_type -> c.channel AS timing) leaving
     WHERE c.channel <> 'push'
@@ -99,6 +99,8 @@ class Ways:
     sms_cost_kobo: int | None
     sms_types: Sequence[str]
     promotional: Sequence[str]
+    lanes: Mapping[str, str]
+    """Kind of message -> lane."""
 
 
 async def schools(tx: Transaction, *, limit: int) -> list[SchoolId]:
@@ -121,5 +123,6 @@ async def fall_back(tx: Transaction, ways: Ways, *, now: datetime, news_for: tim
         ways.sms_cost_kobo,
         list(ways.sms_types),
         list(ways.promotional),
+        dict(ways.lanes),
     )
     return (row["lost"], row["fell_back"]) if row else (0, 0)

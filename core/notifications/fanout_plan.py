@@ -6,8 +6,8 @@ from datetime import datetime
 
 from core.notifications.announcement import Announcement
 from core.notifications.message_rules import MessageRules
-from core.notifications.model import Channel
-from core.notifications.quiet_hours import Timing, is_held, timings
+from core.notifications.model import Channel, Lane
+from core.notifications.quiet_hours import Timing, is_held, lane_of, timings
 from core.notifications.spend_plan import SmsPlan
 
 
@@ -25,6 +25,7 @@ class FanOutPlan:
     timings: Mapping[Channel, Timing]
     zone: str
     promotional: bool
+    lane: Lane
     words: Mapping[str, Mapping[str, str]]
     """The school's own templates: language -> channel -> text."""
 
@@ -49,5 +50,6 @@ def plan_of(
         timings=timings(rules.policy, event_type, rules.zone, now, held=held),
         zone=rules.zone,
         promotional=event_type in rules.policy.promotional,
+        lane=lane_of(rules.policy, event_type),
         words=rules.words_for(event_type),
     )

@@ -23,7 +23,8 @@ ON CONFLICT (school_id, recipient_id, event_type, topic) DO UPDATE SET topic = e
 # $8 traceparent, $9 the event's time, $10 now, $11 the school's rules for SMS, $12 what one is expected to cost by
 # language, $13 what all of them may cost together or null, $14 whether that holds also where no email is usable,
 # $15 whether it waits for others, $16 the topic it may join, $17 and $18 key and facts of what it adds, $19 when it
-# leaves by each channel, $20 the school's time zone, $21 whether it is promotional, $22 the school's own words.
+# leaves by each channel, $20 the school's time zone, $21 whether it is promotional, $22 the school's own words,
+# $23 its lane.
 #
 # The bell always gets the message unless it is switched off. Beside it the first channel of the guardian's order that
 # can be used gets it; where that is the bell itself, nothing else is sent. A channel that can't be used is written down
@@ -148,11 +149,11 @@ WITH audience AS (
 ), written AS (
     INSERT INTO deliveries (school_id, id, event_id, event_type, recipient_id, student_id, channel, state, reason,
                             address, language, content, traceparent, occurred_at, created_at, next_attempt_at,
-                            finished_at, sms_rules, reserved_kobo, time_zone, quiet_from, quiet_to)
+                            finished_at, sms_rules, reserved_kobo, time_zone, quiet_from, quiet_to, lane)
     SELECT $1, gen_random_uuid(), event_id, $6::text, recipient_id, student_id, channel, state, reason,
            address, language, content, $8, $9, $10, leaves_at, CASE WHEN state = 'skipped' THEN $10::timestamptz END,
            CASE WHEN state = 'queued' AND channel = 'sms' THEN $11::jsonb END, cost_kobo,
-           CASE WHEN state = 'queued' THEN $20::text END, quiet_from, quiet_to
+           CASE WHEN state = 'queued' THEN $20::text END, quiet_from, quiet_to, $23::text
     FROM rows
     ON CONFLICT (school_id, event_id, recipient_id, student_id, channel) DO NOTHING
     RETURNING id, recipient_id, state
@@ -209,5 +210,6 @@ async def fan_out(
         plan.zone,
         plan.promotional,
         plan.words,
+        plan.lane,
     )
     return FannedOut(row["queued"], row["skipped"], row["joined"]) if row else FannedOut()

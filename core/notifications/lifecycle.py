@@ -3,10 +3,12 @@
 ::
 
     queued ──> claimed ──> sending ──> sent
-       │          │  ^         ├──> retry (next_attempt_at) ──> claimed ...
-       │          │  └─ lease ─┤
-       └> skipped └──> sent    └──> dead
-                  (the bell: effect and state are one statement)
+       │ │        └─ lease ─┐  ├──> retry (next_attempt_at) ──> as queued
+       │ │                  └──┤
+       │ └────────────> sending└──> dead
+       └> skipped, sent (the bell: effect and state are one transaction)
+
+What waits for a permit of a rate limit is ``claimed`` meanwhile; what can leave at once is claimed as ``sending``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +16,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from core.errors import InvalidInput, SchoolOSError, TooMany
-from core.notifications.model import Attempt, Delivery, Outcome, Reason, Receipt, State
+from core.notifications.model import Attempt, Bill, Delivery, Outcome, Reason, Receipt, State
 from core.notifications.ports import NotTaken
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.CLAIMED, State.SKIPPED}),
-    State.CLAIMED: frozenset({State.SENDING, State.SENT, State.RETRY, State.DEAD}),
+    State.QUEUED: frozenset({State.CLAIMED, State.SENDING, State.SENT, State.SKIPPED, State.DEAD}),
+    State.CLAIMED: frozenset({State.SENDING, State.RETRY, State.DEAD}),
     State.SENDING: frozenset({State.SENT, State.RETRY, State.DEAD}),
-    State.RETRY: frozenset({State.CLAIMED}),
+    State.RETRY: frozenset({State.CLAIMED, State.SENDING, State.SENT, State.DEAD}),
     State.SENT: frozenset(),
     State.SKIPPED: frozenset(),
     State.DEAD: frozenset(),
@@ -56,11 +58,19 @@ class Try:
     provider: str
     started_at: datetime
 
-    def sent(self, receipt: Receipt, now: datetime) -> Attempt:
+    def sent(self, receipt: Receipt, now: datetime, bill: Bill | None = None) -> Attempt:
         """Return the attempt that succeeded."""
-        attempt = self._ended(Outcome.SENT, State.SENT, now, receipt.detail)
-        provider = receipt.provider or self.provider
-        return replace(attempt, message_id=_printable(receipt.message_id), provider=provider)
+        return Attempt(
+            delivery=self.delivery,
+            provider=receipt.provider or self.provider,
+            outcome=Outcome.SENT,
+            state=State.SENT,
+            started_at=self.started_at,
+            finished_at=now,
+            message_id=_printable(receipt.message_id),
+            detail=_printable(receipt.detail),
+            bill=bill,
+        )
 
     def failed(
         self, error: SchoolOSError | TimeoutError, policy: RetryPolicy, now: datetime, *, may_repeat: bool = True

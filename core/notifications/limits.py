@@ -64,7 +64,8 @@ class Gate:
     def __init__(self, limiter: RateLimiter) -> None:
         self._limiter = limiter
         self.rate_per_s = limiter.rate_per_s
-        self._strict = (self.rate_per_s or math.inf) <= STRICT_PER_S
+        self.strict = (self.rate_per_s or math.inf) <= STRICT_PER_S
+        """Whether the limit holds in every sliding second, so that permits lapse."""
 
     async def admit(self, count: int) -> tuple[Sequence[float], float]:
         """Return the moments of the permits got, and where there are none how long to wait before asking again."""
@@ -76,11 +77,11 @@ class Gate:
         first = monotonic() + permits.first_in_s
         return [first + place * permits.every_s for place in range(permits.count)], permits.first_in_s
 
-    async def renewed(self, moments: Sequence[float]) -> Sequence[float]:
-        """Return the moments with those that have lapsed meanwhile exchanged for others, in one round trip."""
+    async def renewed(self, moments: Sequence[float], count: int) -> Sequence[float]:
+        """Return so many permits: of those given the ones that have not lapsed, the others new, in one round trip."""
         fresh = [moment for moment in moments if not self._lapsed(moment)]
-        while len(fresh) < len(moments):
-            more, wait_s = await self.admit(len(moments) - len(fresh))
+        while len(fresh) < count:
+            more, wait_s = await self.admit(count - len(fresh))
             fresh += more
             if not more:
                 await asyncio.sleep(wait_s)
@@ -90,14 +91,14 @@ class Gate:
         """Return at a permit's moment; one that lapses meanwhile is exchanged. Raises ``Unavailable``."""
         while not self.is_open(moment):
             await asyncio.sleep(max(moment - monotonic(), 0.0))
-            (moment,) = await self.renewed([moment])
+            (moment,) = await self.renewed([moment], 1)
 
     def is_open(self, moment: float) -> bool:
         """Tell whether a permit's moment is now."""
         return moment - monotonic() <= EARLY_S and not self._lapsed(moment)
 
     def _lapsed(self, moment: float) -> bool:
-        return self._strict and monotonic() - moment > LATE_S
+        return self.strict and monotonic() - moment > LATE_S
 
 
 class Limited:

@@ -21,7 +21,7 @@ class Channel(StrEnum):
 
 
 class Lane(StrEnum):
-    """How much a message hurries, in this order. The database tells it by the kind of event."""
+    """How much a message hurries, in this order, by its kind and the school's policy."""
 
     URGENT = "urgent"
     NORMAL = "normal"
@@ -179,6 +179,4 @@ class Attempt:
     next_attempt_at: datetime | None = None
     message_id: str | None = None
     detail: str = ""
-    text: Text | None = None
-    """The text for the bell, which is written with the verdict."""
     bill: Bill | None = None

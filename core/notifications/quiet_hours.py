@@ -1,4 +1,4 @@
-"""When a message leaves: after the window in which others may join it, and not at night."""
+"""When a message leaves: after the window in which others may join it, not at night, and in which lane."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core.notifications.model import Channel, Reason
+from core.events.types import FeeReminder
+from core.notifications.model import Channel, Lane, Reason
 from core.school.policies import NotificationPolicy
 
 AT_ONCE = NotificationPolicy(hold_back_minutes=0, quiet_hours=None)
@@ -57,6 +58,14 @@ class Timing:
 def is_held(policy: NotificationPolicy, event_type: str) -> bool:
     """Tell whether messages of a kind wait for others."""
     return policy.hold_back_minutes > 0 and event_type not in policy.urgent
+
+
+def lane_of(policy: NotificationPolicy, event_type: str) -> Lane:
+    """Return the lane of a kind of message: what is urgent by the policy, and what a whole school gets, at its end."""
+    if event_type in policy.urgent:
+        return Lane.URGENT
+    bulk = event_type in policy.promotional or event_type == FeeReminder.event_type
+    return Lane.BULK if bulk else Lane.NORMAL
 
 
 def timings(

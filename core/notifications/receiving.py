@@ -96,7 +96,7 @@ class DeliveryReports:
         if report is None or len(report.message_id) > _MAX_TEXT:
             return
         async with self._db.dispatch() as tx:
-            changed = await report_store.apply(tx, report, self._clock.now())
+            changed = await report_store.apply(tx, [report], self._clock.now())
         log.info("receipt_taken", provider=report.provider, state=report.state, changed=changed)
 
 

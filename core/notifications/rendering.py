@@ -61,8 +61,15 @@ class Templates:
             auto_reload=False,
             keep_trailing_newline=False,
         )
+        # No functions stand in a message: without them a template starts from its values alone, in half the time.
+        self._environment.globals.clear()
         self._find = cache(self._load)
         self._compile = lru_cache(maxsize=_OWN)(self._environment.from_string)
+
+    def message(self, delivery: Delivery) -> Text:
+        """Return what a delivery says. Raises ``InvalidInput`` as ``render`` does."""
+        content = {**delivery.content, **self.beside(delivery)}
+        return self.render(delivery.event_type, delivery.channel, delivery.language, content)
 
     def render(self, event_type: str, channel: Channel, language: str, content: Mapping[str, Any]) -> Text:
         """Return the message's title and body. Raises ``InvalidInput`` where the template or a value is missing."""

@@ -1,4 +1,4 @@
-"""Old messages lose address and words, and older ones go, as each school's policy says."""
+"""Old messages lose address and words, and older ones go, with what else grows beside them, by each school's policy."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -22,6 +22,8 @@ EVERY = timedelta(hours=24)
 Place = tuple[datetime, UUID]
 Step = Callable[[Transaction, Place, datetime], Awaitable[tuple[int, Place | None]]]
 """Handles the next batch after a place and before a moment; returns how many, and where it ended or None."""
+Removal = Callable[[Transaction, datetime], Awaitable[bool]]
+"""Deletes a batch of what is older than a moment; tells whether there may be more."""
 
 
 class Retention:
@@ -69,8 +71,20 @@ class Retention:
         stripped = await self._repeat(school_id, strip, now - timedelta(days=policy.strip_after_days))
         self.deleted += deleted
         self.stripped += stripped
+        for remove, days in (
+            (retention_store.delete_webhooks, policy.webhooks_after_days),
+            (retention_store.delete_absence_reasons, policy.absence_reasons_after_days),
+            (retention_store.delete_events, policy.events_after_days),
+        ):
+            await self._remove(school_id, remove, now - timedelta(days=days))
         if deleted or stripped:
             log.info("old_messages_removed", school_id=str(school_id), deleted=deleted, stripped=stripped)
+
+    async def _remove(self, school_id: SchoolId, remove: Removal, before: datetime) -> None:
+        more = True
+        while more and not self._loops.stopped:
+            async with self._db.tenant(school_id) as tx:
+                more = await remove(tx, before)
 
     async def _repeat(self, school_id: SchoolId, step: Step, before: datetime) -> int:
         done, place = 0, retention_store.BEGINNING

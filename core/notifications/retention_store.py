@@ -44,6 +44,21 @@ SELECT (SELECT count(*) FROM deleted) AS done, created_at, id FROM old ORDER BY 
 """
 
 
+# The log of attempts goes with its message. What is still on its way is never touched.
+_WEBHOOKS = f"""
+DELETE FROM webhook_messages WHERE school_id = app_school() AND id IN (
+    SELECT id FROM webhook_messages WHERE school_id = app_school() AND finished_at < $1 LIMIT {_BATCH})
+"""
+_ABSENCE_REASONS = f"""
+DELETE FROM absence_reasons WHERE school_id = app_school() AND id IN (
+    SELECT id FROM absence_reasons WHERE school_id = app_school() AND given_at < $1 LIMIT {_BATCH})
+"""
+_EVENTS = f"""
+DELETE FROM outbox WHERE school_id = app_school() AND id IN (
+    SELECT id FROM outbox WHERE school_id = app_school() AND handled_at < $1 LIMIT {_BATCH})
+"""
+
+
 async def schools(tx: Transaction) -> list[SchoolId]:
     """Return every school."""
     return [SchoolId(row["id"]) for row in await tx.fetch(_SCHOOLS)]
@@ -65,3 +80,18 @@ async def delete(
 
 def _reached(row: Row | None) -> tuple[int, tuple[datetime, UUID] | None]:
     return (row["done"], (row["created_at"], row["id"])) if row else (0, None)
+
+
+async def delete_webhooks(tx: Transaction, before: datetime) -> bool:
+    """Delete a batch of webhook messages that ended before a moment; tell whether there may be more."""
+    return await tx.execute(_WEBHOOKS, before) == _BATCH
+
+
+async def delete_absence_reasons(tx: Transaction, before: datetime) -> bool:
+    """Delete a batch of reasons that were given before a moment; tell whether there may be more."""
+    return await tx.execute(_ABSENCE_REASONS, before) == _BATCH
+
+
+async def delete_events(tx: Transaction, before: datetime) -> bool:
+    """Delete a batch of events that were handled before a moment; tell whether there may be more."""
+    return await tx.execute(_EVENTS, before) == _BATCH

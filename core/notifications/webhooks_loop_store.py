@@ -47,6 +47,8 @@ RETURNING m.school_id, m.id, m.endpoint_id, e.url, e.generation, e.previous_unti
           m.attempts AS number, m.failures, m.traceparent, m.occurred_at
 """
 
+_COUNT_DUE = "SELECT count(*) FROM (SELECT FROM webhook_messages WHERE next_attempt_at <= $1 LIMIT 10000) counted"
+
 # Of a worker that is gone, or of one's own at a drain: whether it arrived is not known, so it goes out again.
 _RELEASE = f"""
 WITH lost AS (
@@ -109,6 +111,11 @@ WHERE u.active AND u.roles && ARRAY['school_admin', 'principal']
 async def enqueue(tx: Transaction, event_id: EventId, now: datetime, traceparent: str | None) -> int:
     """Queue an event of this school for every endpoint that asked for it, once; return for how many."""
     return await tx.execute(_ENQUEUE, event_id, now, traceparent)
+
+
+async def count_due(tx: Transaction, now: datetime) -> int:
+    """Return how many messages are due and nobody's, up to ten thousand."""
+    return int(await tx.fetchval(_COUNT_DUE, now))
 
 
 async def claim_due(

@@ -249,6 +249,11 @@ class MessageRetentionPolicy(_Body):
     strip_after_days: int = Field(default=180, ge=7, le=3650)
     """Two terms: as long as a guardian may ask what they were told."""
     delete_after_days: int = Field(default=730, ge=7, le=3650)
+    webhooks_after_days: int = Field(default=90, ge=7, le=3650)
+    """What was told to other systems, with the log of its attempts."""
+    absence_reasons_after_days: int = Field(default=730, ge=7, le=3650)
+    events_after_days: int = Field(default=90, ge=30, le=3650)
+    """Events that are handled: the links of absence messages, which hold for four weeks at most, look into them."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -26,9 +26,19 @@ from core.notifications.lane import DeliveryPolicy
 from core.notifications.limits import RateLimiter
 from core.notifications.model import Channel, Lane, Reason
 from tests.factories.limits import FakeRateLimiter
-from tests.factories.notifications import QUICK, attendance_marked, fanned_out, fee_reminder, room, settled, states
+from tests.factories.notifications import (
+    QUICK,
+    attendance_marked,
+    fanned_out,
+    fee_reminder,
+    room,
+    scores_published,
+    settled,
+    states,
+)
 from tests.factories.school import MadeSchool, make_school
 from tests.factories.senders import FakeSender
+from tests.factories.timing import settle
 
 LEASE = timedelta(seconds=3)
 
@@ -73,8 +83,19 @@ async def lane_of(db: PostgresDatabase, school: MadeSchool) -> dict[str, str]:
     return {row["event_type"]: row["lane"] for row in rows}
 
 
+async def test_the_policy_tells_the_lane(db: PostgresDatabase) -> None:
+    """What a school calls urgent goes in the urgent lane, what it calls promotional in that of bulk."""
+    school = await make_school(db, students=2)
+    await settle(db, school, urgent=["scores.published"], promotional=["attendance.marked"], holdBackMinutes=0)
+    await fanned_out(db, school, scores_published(school))
+    await fanned_out(db, school, attendance_marked(school, absent=school.students))
+    assert await lane_of(db, school) == {"scores.published": "urgent", "attendance.marked": "bulk"}
+    async with db.tenant(school.id) as tx:
+        await tx.execute("UPDATE deliveries SET state = 'skipped', next_attempt_at = NULL, finished_at = now()")
+
+
 async def test_the_kind_of_event_tells_the_lane(db: PostgresDatabase) -> None:
-    """Absences are urgent and fee reminders bulk, whoever writes the delivery."""
+    """Where a school has settled nothing, absences are urgent and fee reminders bulk."""
     school = await make_school(db, students=2)
     await fanned_out(db, school, attendance_marked(school, absent=school.students))
     await fanned_out(db, school, fee_reminder(school, school.students))
@@ -131,7 +152,7 @@ async def test_without_the_limiter_nothing_leaves_and_then_the_urgent_first(db: 
     async with limited(db, sender, limiter, replace(QUICK, lease=timedelta(seconds=15))):
         await until(lambda: limiter.asked > 0)
         await fanned_out(db, school, attendance_marked(school, absent=school.students[:3]))
-        await until_stand(db, school, ("push", "sent"), 13)
+        await until_stand(db, school, ("sms", "claimed"), 13)
         asked = limiter.asked
         await until(lambda: limiter.asked > asked + 1)
         assert not sender.requests
@@ -244,3 +265,21 @@ async def pool(
     await delivery.stop(5)
     await signal.close()
     await stream.close()
+
+
+async def test_a_high_limit_that_is_not_known_costs_no_attempt(db: PostgresDatabase) -> None:
+    """While the limiter of an account with a high limit is away nothing is claimed; then everything leaves at once."""
+    school = await make_school(db, students=10)
+    sender, limiter = FakeSender(), FakeRateLimiter(5_000)
+    limiter.away = True
+    await fanned_out(db, school, attendance_marked(school, absent=school.students))
+    async with limited(db, sender, limiter):
+        await until_stand(db, school, ("push", "sent"), 10)
+        asked = limiter.asked
+        await until(lambda: limiter.asked > asked + 3)
+        assert (await states(db, school))["sms", "queued"] == 10
+        limiter.away = False
+        await settled(db, school)
+    assert len(sender.taken) == 10
+    async with db.tenant(school.id) as tx:
+        assert await tx.fetchval("SELECT max(attempts) FROM deliveries") == 1

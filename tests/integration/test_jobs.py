@@ -13,11 +13,12 @@ from prometheus_client import REGISTRY
 
 from core.access.principal import Principal, Role
 from core.adapters.postgres import PostgresDatabase
-from core.clock import SystemClock
+from core.clock import FakeClock, SystemClock
 from core.errors import Conflict, NotFound, NotPermitted
 from core.ids import SchoolId
 from core.jobs.model import JobState
 from core.jobs.service import Jobs
+from core.jobs.sweeping import JobSweeper, SweepPolicy
 from deployments.ground.job import asker_of
 from tests.factories.access import make_school_row
 from tests.factories.http import bearer, make_client, make_principal, settings_for
@@ -139,3 +140,28 @@ async def test_a_watched_job_is_told_until_it_ends(
     assert states[-1] == "succeeded"
     assert answer.text.count("event: job") == len(states)
     assert REGISTRY.get_sample_value("active_websocket_connections") == 0
+
+
+async def test_a_job_whose_worker_died_ends_in_words(
+    db: PostgresDatabase, school: SchoolId, teacher: Principal
+) -> None:
+    """A running job that is heard of no more is failed, or cancelled where that was asked; a heartbeat keeps it."""
+    clock = FakeClock()
+    jobs, asker, sweeper = Jobs(db, clock), asker_of(teacher), JobSweeper(db, clock)
+    await sweeper.sweep()  # what other tests left running
+    lost, kept, unwanted, waiting = [await jobs.create(asker, kind="report_cards") for _ in range(4)]
+    for job in (lost, kept, unwanted):
+        assert await jobs.heartbeat(school, job.id)
+    await jobs.request_cancel(asker, job=unwanted.id)
+    assert not await jobs.heartbeat(school, unwanted.id)
+    assert await sweeper.sweep() == 0
+    clock.advance(SweepPolicy().dead_after)
+    assert await jobs.heartbeat(school, kept.id)
+    clock.advance(timedelta(seconds=1))
+    assert await sweeper.sweep() == 2
+    states = {job.id: (await jobs.get(asker, job=job.id)).state for job in (lost, kept, unwanted, waiting)}
+    assert list(states.values()) == [JobState.FAILED, JobState.RUNNING, JobState.CANCELLED, JobState.QUEUED]
+    error = (await jobs.get(asker, job=lost.id)).error
+    assert error is not None
+    assert "interrupted" in error["title"]
+    assert not await jobs.heartbeat(school, lost.id)

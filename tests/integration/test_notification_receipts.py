@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from cluster.settings import HttpSettings, SesSettings, SmsSettings, TwilioSetti
 from core.adapters.postgres import PostgresDatabase
 from core.clock import SystemClock
 from core.ids import DeliveryId, new_id
+from core.notifications import report_store
 from core.notifications.model import Channel, Reason
 from core.notifications.receipts import twilio_signature
 from core.notifications.receiving import DeliveryReports, ReceiptKeys
 from core.ports import Row
 from deployments import receipts
 from deployments.ground.problem import install_problems
+from deployments.receipts import MAX_RECEIPT_BYTES, STRANGERS_BURST
 from tests.factories.http import make_client, settings_for
 from tests.factories.notifications import delivering, fanned_out, scores_published, settled
 from tests.factories.receipts import CONFIRM, TOPIC, FakeSns
@@ -254,3 +257,53 @@ async def test_amazon_is_asked_to_come_again_while_its_certificate_is_away(ses: 
     assert await ses.post(ses.sns.notification(event("Delivery", "x"))) == 503
     ses.sns.away = False
     assert await ses.post(ses.sns.notification(event("Delivery", "x"))) == 204
+
+
+async def test_a_receipt_that_comes_before_our_note_is_not_lost(
+    client: httpx.AsyncClient, db: PostgresDatabase
+) -> None:
+    """A provider may report sooner than its id is written down: the receipt waits for that, and then counts."""
+    sent = await sent_by(db, "africas_talking")
+    async with db.tenant(sent.school.id) as tx:
+        await tx.execute("UPDATE deliveries SET provider_message_id = NULL WHERE id = $1", sent.id)
+    for status in ("Sent", "Success", "Success"):
+        assert (await client.post(AFRICAS_TALKING, data={"id": sent.message_id, "status": status})).status_code == 204
+    now = SystemClock().now()
+    async with db.dispatch() as tx:
+        assert await report_store.apply_early(tx, now) == 0
+    async with db.tenant(sent.school.id) as tx:
+        await tx.execute("UPDATE deliveries SET provider_message_id = $2 WHERE id = $1", sent.id, sent.message_id)
+    async with db.dispatch() as tx:
+        assert await report_store.apply_early(tx, now) == 2
+        assert await report_store.apply_early(tx, now) == 0
+    row = await sent.row()
+    assert (row["receipt_state"], row["delivered_at"] is not None) == ("delivered", True)
+    assert await sent.reports() == ["delivered", "on_the_way"]
+
+
+async def test_a_receipt_of_no_message_of_ours_is_forgotten(client: httpx.AsyncClient, db: PostgresDatabase) -> None:
+    """What is still unknown after an hour is dropped, so that strangers' receipts don't pile up."""
+    await client.post(AFRICAS_TALKING, data={"id": "ATXid_of_another_system", "status": "Success"})
+    kept = "SELECT count(*) FROM early_reports WHERE provider_message_id = 'ATXid_of_another_system'"
+    now = SystemClock().now()
+    async with db.dispatch() as tx:
+        assert await report_store.apply_early(tx, now) == 0
+        assert await tx.fetchval(kept) == 1
+        await report_store.apply_early(tx, now + timedelta(hours=2))
+        assert await tx.fetchval(kept) == 0
+
+
+async def test_strangers_are_slowed_down(client: httpx.AsyncClient) -> None:
+    """Who posts receipts that are not a provider's is soon told when to come back; the provider is not."""
+    answers = [await client.post(TWILIO, data={"MessageSid": "SM1"}) for _ in range(STRANGERS_BURST + 2)]
+    assert [each.status_code for each in answers[:2]] == [401, 401]
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+    good = await client.post(AFRICAS_TALKING, data={"id": "ATXid_none", "status": "Success"})
+    assert good.status_code == 204
+
+
+async def test_a_receipt_is_small(client: httpx.AsyncClient) -> None:
+    """A body that is no receipt's is not read."""
+    answer = await client.post(SES, content=b"x" * (MAX_RECEIPT_BYTES + 1), headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 413

@@ -90,6 +90,9 @@ class Imports:
             report = await _report(tx, import_id)
         if state is ImportState.REFUSED:
             await self._keep_annotated(principal, import_id, sheets, plan)
+        if state is ImportState.APPLIED:
+            async with self._db.tenant(principal.school) as tx:
+                await store.look_at_records(tx)
         return report
 
     async def _plan(self, tx: Transaction, principal: Principal, sheets: Sequence[Sheet]) -> Plan:

@@ -17,10 +17,10 @@ _RATE = 30
 _LIMITS = "SELECT extract(epoch FROM finished_at - occurred_at) * 1000 AS ms FROM deliveries"
 _FILL = """
 INSERT INTO deliveries (school_id, id, event_id, event_type, recipient_id, student_id, channel, state, address, content,
-                        occurred_at, created_at, next_attempt_at)
+                        occurred_at, created_at, next_attempt_at, lane)
 SELECT $1, gen_random_uuid(), gen_random_uuid(), 'fee.reminder', told.user_id, told.student_id, 'sms', 'queued',
        told.phone, '{"school": "Bench", "student": "Ada", "fee": "School fees", "amount": "NGN 45,000.00",
-                     "due_date": "01/12/2027"}', now(), now(), now()
+                     "due_date": "01/12/2027"}', now(), now(), now(), 'bulk'
 FROM (SELECT u.id AS user_id, k.student_id, g.phone FROM guardians g
       JOIN users u ON u.school_id = g.school_id AND u.guardian_id = g.id
       JOIN guardianships k ON k.school_id = g.school_id AND k.guardian_id = g.id

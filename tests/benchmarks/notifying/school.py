@@ -23,6 +23,10 @@ from tests.factories.school import MadeSchool, make_school
 
 _CLASS = 30
 _SAMPLED = 0.01
+_NO_BELL = """
+INSERT INTO notification_preferences (id, school_id, user_id, channel, event_type, enabled)
+SELECT gen_random_uuid(), app_school(), id, 'push', 'attendance.marked', false FROM users WHERE guardian_id IS NOT NULL
+"""
 
 
 class Register:
@@ -41,6 +45,13 @@ class Register:
         """Begin to carry events."""
         await self._stream.create_group()
         self._relaying = asyncio.create_task(self._relay.run())
+
+    async def switch_bell(self, *, on: bool) -> None:
+        """Let all guardians have the bell, or none: without it a run is of SMS alone."""
+        async with self._db.tenant(self._school.id) as tx:
+            await tx.execute("DELETE FROM notification_preferences WHERE channel = 'push'")
+            if not on:
+                await tx.execute(_NO_BELL)
 
     async def absences(self, count: int, *, size: int = _CLASS) -> None:
         """Report so many absences, class by class; one trace in a hundred is kept."""
