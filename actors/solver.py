@@ -21,7 +21,7 @@ from core.timetable.children import Children
 from core.timetable.model import Problem
 from core.timetable.portfolio import judge_of, lineup
 from core.timetable.program import Program
-from core.timetable.race_state import RaceOutcome
+from core.timetable.race_result import RaceOutcome
 from core.timetable.racers import Died, Event, Run, Told
 from core.timetable.racing import race
 from core.timetable.solvers.port import Budget, Report

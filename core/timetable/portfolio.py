@@ -4,7 +4,7 @@ from core.timetable.checker import validate
 from core.timetable.lowering import timetable_of
 from core.timetable.model import Problem
 from core.timetable.program import Assignment, Program
-from core.timetable.race_state import Judge, Lineup, Score
+from core.timetable.race_result import Judge, Lineup, Score
 from core.timetable.racers import Racer
 
 _SOLVERS = "core.timetable.solvers"

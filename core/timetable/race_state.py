@@ -7,12 +7,13 @@ up, started again from it where they fall behind.
 A result counts once the judge, who shares no code with the solvers, has found that it breaks no rule.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from core.errors import Broken
 from core.telemetry import get_logger
 from core.timetable.program import Assignment
+from core.timetable.race_result import Judge, Lineup, RaceOutcome, Score, Start, Stop
 from core.timetable.racers import Died, Ended, Event, Racer, Run, Told
 from core.timetable.solvers.port import Budget, Outcome, Progress, Status
 
@@ -27,82 +28,6 @@ _LEAST_RUN_S = 0.1
 """Less time is not worth a start."""
 _BEHIND_SHARE = 0.1
 """An improver that lies behind the best for this share of the budget starts again from it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What the judge found."""
-
-    hard: int
-    soft: int
-    problems: tuple[str, ...] = ()
-    """Hard violations, in words."""
-
-
-Judge = Callable[[Assignment], Score]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lineup:
-    """Who races. The foremost are sent in first; the others follow where there is room or one has ended."""
-
-    finders: tuple[Racer, ...]
-    improvers: tuple[Racer, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Start this run."""
-
-    run: Run
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Tell this run to stop."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RaceOutcome:
-    """How a race ended."""
-
-    status: Status
-    best: Assignment | None
-    soft: int | None
-    bound: int | None
-    cancelled: bool
-    """It was told to stop; it may have a result all the same."""
-    solver: str | None
-    """Who found the best."""
-    first_solver: str | None
-    first_feasible_s: float | None
-    winner_cpu_s: float | None
-    """Processor time of the run that found the first timetable, until then."""
-    total_s: float
-    cpu_s: float
-    """Processor time of all runs."""
-    attempts: int
-    partial: Assignment | None
-    """The fullest that was found where none was complete."""
-    failures: tuple[str, ...]
-    """What went wrong with racers, in words."""
-
-    @classmethod
-    def without_race(cls, status: Status, total_s: float) -> "RaceOutcome":
-        """Return the outcome where all was known before anybody raced."""
-        nothing = dict.fromkeys(("best", "soft", "bound", "solver", "first_solver", "first_feasible_s", "winner_cpu_s"))
-        return cls(
-            status=status,
-            total_s=total_s,
-            cancelled=False,
-            cpu_s=0.0,
-            attempts=0,
-            partial=None,
-            failures=(),
-            **nothing,
-        )
 
 
 @dataclass(slots=True)

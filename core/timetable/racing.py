@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 
 from core.timetable.program import Program
-from core.timetable.race_state import Judge, Lineup, RaceOutcome, RaceState, Start
+from core.timetable.race_result import Judge, Lineup, RaceOutcome, Start
+from core.timetable.race_state import RaceState
 from core.timetable.racers import RacerHost
 from core.timetable.solvers.port import Budget, Progress, Report, Stopped
 

@@ -13,7 +13,7 @@ from core.timetable.model import Problem, Timetable
 from core.timetable.portfolio import judge_of, lineup, warm_on
 from core.timetable.prechecking import precheck
 from core.timetable.program import Program
-from core.timetable.race_state import RaceOutcome
+from core.timetable.race_result import RaceOutcome
 from core.timetable.racing import race
 from core.timetable.solvers.port import Budget, Report, Status, Stopped
 

@@ -17,7 +17,7 @@ import ray
 
 from actors.cancellation import Tokens, Watch, cancel
 from actors.solver import RayRacers, solver_places
-from core.timetable.race_state import Lineup, RaceOutcome
+from core.timetable.race_result import Lineup, RaceOutcome
 from core.timetable.racers import Racer
 from core.timetable.racing import race
 from core.timetable.solvers.port import Budget, Progress, Status

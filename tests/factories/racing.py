@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.timetable.program import CLASH, Assignment, Block, Exclusive, Program
-from core.timetable.race_state import Score
+from core.timetable.race_result import Score
 from core.timetable.racers import Racer
 from core.timetable.solvers.port import Budget, Outcome, Progress, Report, Status, Stopped
 

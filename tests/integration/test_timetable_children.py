@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from core.timetable.children import Children
-from core.timetable.race_state import Lineup
+from core.timetable.race_result import Lineup
 from core.timetable.racers import Died, Ended, Event, Racer, Run, Told
 from core.timetable.racing import race
 from core.timetable.solvers.port import Budget, Progress, Status

@@ -6,7 +6,8 @@ import pytest
 
 from core.errors import Broken
 from core.timetable.program import Assignment
-from core.timetable.race_state import Lineup, RaceState, Start, Stop
+from core.timetable.race_result import Lineup, Start, Stop
+from core.timetable.race_state import RaceState
 from core.timetable.racers import Died, Ended, Event, Racer, Run, Told
 from core.timetable.solvers.port import Budget, Outcome, Progress, Status
 from tests.factories.racing import BEST, CLASHING, judge
