@@ -1,0 +1,241 @@
+"""How soon a timetable is found, how good it gets, what it takes: ``python -m tests.benchmarks.timetable``.
+
+Schools of the planted generator (teachers at 88 % of their availability, one kind of room 100 % full), one race each by
+``schoolos timetable solve`` in a process of its own, so that its start counts. ``fet-cl`` solves the same file in the
+same run where it is installed. ``--json`` prints the figures alone.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psutil
+
+from core.timetable.children import Children
+from core.timetable.formats.generated import read_generated
+from core.timetable.formats.native import read_timetable
+from core.timetable.lowering import lower
+from core.timetable.model import Problem
+from core.timetable.portfolio import judge_of, lineup
+from core.timetable.racing import race
+from core.timetable.repairing import repair
+from core.timetable.solvers.port import Budget, Progress, Stopped
+from tests.factories.timetables import planted
+
+TEACHERS = {20: 30, 60: 100, 200: 300}
+FIRST_WITHIN_S = {20: 60.0, 60: 90.0, 200: 300.0}
+"""A race that has nothing by then has failed; the aims are 10, 30 and 300 s."""
+
+
+def measure(
+    sizes: Sequence[int], seeds: int, seconds: float, folder: Path, data: Path | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the figures of each group of races."""
+    for size in sizes:
+        files = [_planted(folder, size, seed) for seed in range(seeds)]
+        yield _group(
+            f"{size} classes, first",
+            [_solve(file, FIRST_WITHIN_S[size], seed, first=True) for seed, file in enumerate(files)],
+        )
+        if size == 20:
+            yield _group(
+                f"{size} classes, {seconds:g} s", [_solve(file, seconds, seed) for seed, file in enumerate(files)]
+            )
+            yield _repairs(files, seconds)
+    for file in sorted(data.glob("*.json")) if data else []:
+        yield _group(f"{file.stem}, {seconds:g} s", [_solve(file, seconds, seed) for seed in range(seeds)])
+        yield from _peer(file.with_suffix(".fet"), folder)
+    yield _cancelling(folder, 20)
+
+
+def _planted(folder: Path, classes: int, seed: int) -> Path:
+    file = folder / f"planted-{classes}-{seed}.json"
+    if not file.exists():
+        file.write_text(planted(classes=classes, teachers=TEACHERS.get(classes, classes * 3 // 2), seed=seed))
+    return file
+
+
+def _solve(file: Path, seconds: float, seed: int, *, first: bool = False) -> dict[str, Any]:
+    """Solve in a process of its own; add the largest memory of all its processes."""
+    arguments = ["solve", str(file), "--seconds", str(seconds), "--seed", str(seed), "--json", *["--first"] * first]
+    out = file.with_suffix(".out.json")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cluster.cli", "timetable", *arguments, "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    memory = _Memory(process.pid)
+    output, _ = process.communicate()
+    found: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+    return {**found, "memory_mb": memory.stop(), "load": os.getloadavg()[0]}
+
+
+class _Memory:
+    """The largest sum of proportional set sizes of a process and all below it."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._most = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.5):
+            try:
+                processes = [self._process, *self._process.children(recursive=True)]
+            except psutil.Error:
+                return
+            self._most = max(self._most, sum(map(_pss, processes)))
+
+    def stop(self) -> int:
+        """Return the megabytes."""
+        self._over.set()
+        self._thread.join()
+        return self._most // 1024**2
+
+
+def _pss(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:
+        return 0
+
+
+def _group(name: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    valid = [run for run in runs if run["hard"] == 0]
+    figures: dict[str, Any] = {"what": name, "valid": f"{len(valid)} of {len(runs)}"}
+    for key in ("first_feasible_s", "winner_cpu_s", "soft", "bound", "cpu_s", "memory_mb", "load"):
+        values = [run[key] for run in valid if run[key] is not None]
+        if values:
+            figures[key] = {"median": round(statistics.median(values), 2), "worst": round(max(values), 2)}
+    figures["first by"] = sorted({str(run["first_solver"]) for run in valid})
+    return figures
+
+
+def _repairs(files: Sequence[Path], seconds: float) -> dict[str, Any]:
+    """Take two slots of a full teacher in each school that was solved, and change as little as can be."""
+    taken, moved, proven = [], [], 0
+    solved = [file for file in files if file.with_suffix(".out.json").exists()]
+    for file in solved:
+        problem = read_generated(file.read_bytes())
+        previous = read_timetable(file.with_suffix(".out.json").read_bytes(), problem)
+        begun = time.monotonic()
+        repaired = repair(_without_two_slots(problem, Random(file.name)), previous, Budget(seconds=max(15.0, seconds)))
+        taken.append(time.monotonic() - begun)
+        proven += repaired.bound is not None and repaired.bound == len(repaired.moved)
+        moved.append(len(repaired.moved))
+    figures: dict[str, Any] = {"what": "repair: two slots of a full teacher", "proven": f"{proven} of {len(solved)}"}
+    if taken:
+        figures["seconds"] = {"median": round(statistics.median(taken), 2), "worst": round(max(taken), 2)}
+        figures["moved"] = {"median": statistics.median(moved), "worst": max(moved)}
+    return figures
+
+
+def _without_two_slots(problem: Problem, random: Random) -> Problem:
+    spare = {t.id: problem.calendar.slots - len(t.unavailable) for t in problem.teachers}
+    for lesson in problem.lessons:
+        for teacher in lesson.teachers:
+            spare[teacher] -= lesson.duration
+    able = [t for t in problem.teachers if spare[t.id] >= 2 and t.unavailable]
+    hit = min(able, key=lambda t: (spare[t.id], t.id))
+    there = sorted(set(range(problem.calendar.slots)) - hit.unavailable)
+    away = hit.model_copy(update={"unavailable": hit.unavailable | set(random.sample(there, 2))})
+    return problem.model_copy(update={"teachers": tuple(away if t.id == hit.id else t for t in problem.teachers)})
+
+
+def _cancelling(folder: Path, races: int) -> dict[str, Any]:
+    """Cancel races while they search, and time the stop to the outcome and to the last processor being free."""
+    problem = read_generated(_planted(folder, 20, 0).read_bytes())
+    program = lower(problem)
+    told: list[float] = []
+    for number in range(races):
+        # From building the model to improving: whatever a race does, it has to let go of.
+        stop_at = time.monotonic() + 0.5 + 0.4 * number
+        with Children(2) as host:
+            outcome = race(
+                program,
+                lineup(2),
+                Budget(seconds=60, seed=number),
+                host=host,
+                judge=judge_of(problem, program),
+                report=_unheard,
+                stopped=_after(stop_at),
+            )
+            told.append((time.monotonic() - stop_at) * 1000)
+        assert outcome.cancelled or outcome.best is not None
+    told.sort()
+    return {
+        "what": f"cancelling, {races} races",
+        "outcome_ms": {
+            "median": round(told[len(told) // 2]),
+            "p95": round(told[int(len(told) * 0.95)]),
+            "worst": round(told[-1]),
+        },
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def _after(stop_at: float) -> Stopped:
+    return lambda: time.monotonic() > stop_at
+
+
+def _unheard(_: Progress) -> None:
+    pass
+
+
+def _peer(file: Path, folder: Path) -> Iterator[dict[str, Any]]:
+    """Solve with ``fet-cl``."""
+    program = shutil.which("fet-cl")
+    if program is None or not file.exists():
+        return
+    before = _children_cpu_s()
+    begun = time.monotonic()
+    limit = ["--timelimitseconds=120", "--htmllevel=0", "--language=en_US"]
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        subprocess.run([program, f"--inputfile={file}", f"--outputdir={out}", *limit], capture_output=True, check=False)
+    yield {
+        "what": f"{file.stem}, fet-cl",
+        "seconds": round(time.monotonic() - begun, 2),
+        "cpu_s": round(_children_cpu_s() - before, 2),
+    }
+
+
+def _children_cpu_s() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--sizes", default="20")
+    parser.add_argument("--data", type=Path)
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.sizes.split(",") if size]
+    with tempfile.TemporaryDirectory() as folder:
+        for figures in measure(sizes, options.seeds, options.seconds, Path(folder), options.data):
+            if options.json:
+                print(json.dumps(figures), flush=True)
+            else:
+                what = figures.pop("what")
+                print(f"{what:<36}{json.dumps(figures)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
