@@ -165,6 +165,6 @@ class _Conflict:
             return "There are no more rooms than there are, and some of them are closed at times."
         if source == LOCKED:
             return f"Lesson {whom} is locked to its time."
-        name = {"teacher": self._problem.teacher, "group": self._problem.group}.get(kind, {}).get(one)
-        who = name.name if name is not None else "Nobody"
+        person = self._problem.teacher.get(one) if kind == "teacher" else self._problem.group.get(one)
+        who = person.name if person is not None else "Somebody"
         return f"{who} is away at times." if source == UNAVAILABLE else f"{who} can't be in two lessons at once."

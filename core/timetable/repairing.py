@@ -5,7 +5,7 @@ than that, the fewest changes of rooms and after them the best soft cost that is
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -85,7 +85,7 @@ class _Repair:
         program = lower(problem)
         self._before = assignment_of(problem, program, previous)
         self._program = _bound(problem, program, self._before, freedom)
-        self._stays = _Stays(self._program, self._before)
+        self._stays = _Stays(self._program, self._before, _old_starts(problem, program, previous))
 
     def run(self) -> Repaired:
         fewest = self._start(self._stays.only())
@@ -162,6 +162,12 @@ def _movable(problem: Problem, only_groups: Collection[str] | None) -> set[str]:
     return {lesson.id for group in only_groups for lesson in problem.lessons_of[("group", group)]}
 
 
+def _old_starts(problem: Problem, program: Program, previous: Timetable) -> list[list[int]]:
+    old = previous.by_lesson
+    lessons = ([problem.lessons[i].id for i in block.lessons] for block in program.blocks)
+    return [[old[lesson].slot for lesson in together if lesson in old] for together in lessons]
+
+
 class _Stays:
     """The program with a price on leaving the previous start.
 
@@ -169,18 +175,20 @@ class _Stays:
     at the end, so the search does not tell them apart either.
     """
 
-    def __init__(self, program: Program, before: Assignment) -> None:
+    def __init__(self, program: Program, before: Assignment, old: Sequence[Sequence[int]]) -> None:
         self._program = program
         self._before = before
-        self._siblings = Bundles(program).members
+        self._old = old
+        """By block the previous starts of its lessons, those that had one."""
+        alike = [[b for b in blocks if len(old[b]) < 2] for blocks in Bundles(program).members]
+        self._siblings = [blocks for blocks in alike if len(blocks) > 1]
+        self._shared = [frozenset(starts) for starts in old]
         self._uncounted = 0
-        self._old: list[frozenset[int]] = [frozenset()] * len(program.blocks)
-        self._weight = [len(block.lessons) for block in program.blocks]
         for blocks in self._siblings:
-            old = frozenset(before.starts[block] for block in blocks) - {-1}
-            self._uncounted += sum(self._weight[b] for b in blocks if before.starts[b] < 0) if old else 0
+            shared = frozenset().union(*(self._shared[b] for b in blocks))
+            self._uncounted += sum(not old[b] for b in blocks) if shared else 0
             for block in blocks:
-                self._old[block] = old
+                self._shared[block] = shared
 
     def only(self) -> Program:
         """Return the program whose only soft cost is that of lessons that move."""
@@ -222,9 +230,10 @@ class _Stays:
         return replace(block, start_cost={start: c for start, c in cost.items() if c}, needs=needs)
 
     def _leaving(self, b: int, price: int) -> dict[int, int]:
-        if not self._old[b]:
-            return {}
-        return {s: price * self._weight[b] for s in self._program.blocks[b].starts if s not in self._old[b]}
+        starts = self._program.blocks[b].starts
+        if len(self._old[b]) > 1:
+            return {s: price * moves for s in starts if (moves := sum(old != s for old in self._old[b]))}
+        return {s: price for s in starts if self._shared[b] and s not in self._shared[b]}
 
     def moves(self, cost: int | None) -> int | None:
         """Return how many moves a cost of ``only`` is: lessons new among their like are none."""

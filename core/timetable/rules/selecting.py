@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from core.errors import Fault
 
 if TYPE_CHECKING:
-    from core.timetable.model import Lesson, Problem
+    from core.timetable.model import Group, Lesson, Problem, Subject, Teacher
 
 EVERY = ("*",)
 """Every one there is."""
@@ -42,11 +42,14 @@ class Selection(Part):
         """Yield each id that the problem doesn't know."""
         raise NotImplementedError
 
-
     def told(self, problem: Problem) -> str:
         """Return who or what is chosen, by name; nothing where the whole school is."""
-        there = {"teachers": problem.teacher, "groups": problem.group, "subjects": problem.subject}
-        chosen = []
+        there: dict[str, Mapping[str, Teacher | Group | Subject]] = {
+            "teachers": problem.teacher,
+            "groups": problem.group,
+            "subjects": problem.subject,
+        }
+        chosen: list[str] = []
         for field in type(self).model_fields:
             ids = getattr(self, field)
             if isinstance(ids, tuple) and ids and ids != EVERY:

@@ -64,9 +64,9 @@ def _terms_of(pair: Pair) -> tuple[Hashable, ...]:
 def _alike(program: Program) -> Iterator[list[int]]:
     by_itself = _memberships(program)
     groups: dict[Hashable, list[int]] = defaultdict(list)
-    for b, block in enumerate(program.blocks):
-        cost = frozenset(block.start_cost.items())
-        groups[block.duration, block.starts, cost, block.needs, tuple(by_itself[b])].append(b)
+    for b, one in enumerate(program.blocks):
+        cost = frozenset(one.start_cost.items())
+        groups[one.duration, one.starts, cost, one.needs, tuple(by_itself[b])].append(b)
     group_of = {block: number for number, blocks in enumerate(groups.values()) for block in blocks}
     outer, inner = _profiles(program, group_of)
     excluding = {block for exclusive in program.exclusives for block in exclusive.blocks}

@@ -141,7 +141,10 @@ def minimise(logic: Logic, costs: Costs) -> Linear:
 def has_soft_pieces(program: Program) -> bool:
     """Tell whether anything in the program costs without being forbidden."""
     return (
-        any(not piece.hard for piece in (*program.terms, *program.pairs, *program.stabilities, *program.travels))
+        any(not term.hard for term in program.terms)
+        or any(not pair.hard for pair in program.pairs)
+        or any(not stability.hard for stability in program.stabilities)
+        or any(not travel.hard for travel in program.travels)
         or any(block.start_cost for block in program.blocks)
         or any(option.cost for block in program.blocks for need in block.needs for option in need)
     )

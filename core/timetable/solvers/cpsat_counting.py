@@ -18,14 +18,14 @@ Windows = tuple[tuple[int, ...], ...]
 
 def add_counting(logic: Logic, program: Program, starts: Starts, tracks: Tracks) -> None:
     """Demand of each window what the others can't hold."""
-    on: dict[int, dict[int, list[object]]] = {}
+    on: dict[int, frozenset[int]] = {}
     for track, windows, most in _bounded(program):
         if not tracks.is_exclusive(track) or tracks.is_fixed(track):
             continue
         load = sum(program.blocks[block].duration for block in program.tracks[track])
-        on_track = on.setdefault(track, starts.on(program.tracks[track]))
+        on_track = on.setdefault(track, frozenset(starts.on(program.tracks[track])))
         room = [min(most, sum(slot in on_track for slot in window)) for window in windows]
-        if set(on_track) - {slot for window in windows for slot in window}:
+        if on_track.difference(*windows):
             continue
         for window, own in zip(windows, room, strict=True):
             low = load - (sum(room) - own)

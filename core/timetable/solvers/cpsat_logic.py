@@ -182,7 +182,7 @@ class Logic:
         if count.constant < least:
             self.model.add(cp_model.LinearExpr.sum(count.literals) >= least - count.constant)
 
-    def hold(self, constraint: cp_model.BoundedLinearExpression, guard: Literal | None = None) -> None:
+    def hold(self, constraint: cp_model.BoundedLinearExpression | bool, guard: cp_model.LiteralT | None = None) -> None:
         """Demand a linear constraint, under the guard where there is one."""
         added_one = self.model.add(constraint)
         if guard is not None:
@@ -207,7 +207,7 @@ class Logic:
 
     def hint(self, values: Mapping[int, int]) -> None:
         """Tell the solver which values to try first."""
-        self.model.clear_hints()
+        self.model.clear_hints()  # type: ignore[no-untyped-call]  # OR-tools gives it no types
         hint = self.model.proto.solution_hint
         hint.vars.extend(list(values))
         hint.values.extend(list(values.values()))

@@ -56,12 +56,14 @@ class Formulation:
             self.objective = minimise(self.logic, self.costs)
 
     def _pieces(self) -> Iterator[None]:
-        yield self.starts.add_clashes()
+        self.starts.add_clashes()
+        yield
         yield from self._pairs()
         yield from self._terms()
         if self.scope.guards is unguarded:
-            yield add_counting(self.logic, self.program, self.starts, self.tracks)
-        yield from self._room_pieces()
+            add_counting(self.logic, self.program, self.starts, self.tracks)
+        yield from self._stabilities()
+        yield from self._travels()
         if self.scope.soft:
             yield from self._choices_that_cost()
 
@@ -69,31 +71,37 @@ class Formulation:
         pairs = Pairs(self.logic, self.program, self.starts, self.scope.guards)
         for bound in self.starts.bundles.pairs():
             if bound.pair.hard:
-                yield pairs.forbid(bound)
+                pairs.forbid(bound)
             elif self.scope.soft:
-                yield self.costs.put(pairs.cost(bound), (bound.pair.first, bound.pair.second))
+                self.costs.put(pairs.cost(bound), (bound.pair.first, bound.pair.second))
+            yield
 
     def _terms(self) -> Iterator[None]:
         for term in self.program.terms:
             if term.hard or self.scope.soft:
-                yield self.costs.add_term(term, self.tracks, self.scope.guards(term.source, ""))
+                self.costs.add_term(term, self.tracks, self.scope.guards(term.source, "") if term.hard else None)
+            yield
 
-    def _room_pieces(self) -> Iterator[None]:
+    def _stabilities(self) -> Iterator[None]:
         for stability in self.program.stabilities:
             if stability.hard or self.scope.soft:
-                guard = self.scope.guards(stability.source, "")
-                yield self.costs.add_stability(stability, self.rooms.used(stability), guard)
+                guard = self.scope.guards(stability.source, "") if stability.hard else None
+                self.costs.add_stability(stability, self.rooms.used(stability), guard)
+            yield
+
+    def _travels(self) -> Iterator[None]:
         journeys = Journeys(self.logic, self.program, self.starts, self.rooms, self.tracks)
         for travel in self.program.travels:
             if travel.hard:
-                yield journeys.forbid(travel, self.scope.guards)
+                journeys.forbid(travel, self.scope.guards)
             elif self.scope.soft:
-                yield self.costs.put(journeys.cost(travel), self.program.tracks[travel.track])
+                self.costs.put(journeys.cost(travel), self.program.tracks[travel.track])
+            yield
 
     def _choices_that_cost(self) -> Iterator[None]:
         for blocks, starts in zip(self.starts.bundles.members, self.starts.at, strict=True):
-            for start, cost in self.program.blocks[blocks[0]].start_cost.items():
-                self.costs.put(self.logic.total([starts[start]], cost), blocks)
+            for start, price in self.program.blocks[blocks[0]].start_cost.items():
+                self.costs.put(self.logic.total([starts[start]], price), blocks)
             yield
         for need, cost in self.rooms.costs:
             self.costs.put(cost, self.starts.bundles.members[need[0]])
