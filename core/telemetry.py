@@ -46,6 +46,10 @@ ACTIVE_WORKERS = Gauge(
     "worker_pool_active_workers", "Workers that answered their last ping", ("pool",), multiprocess_mode=_LIVE
 )
 DEAD_LETTERS = Gauge("dead_letter_queue_size", "Dead events and dead deliveries", multiprocess_mode=_LIVE)
+TIMETABLE_RACES = Counter("schoolos_timetable_races_total", "Searches for timetables that ended", ("kind", "outcome"))
+TIMETABLE_RACE_DURATION = Histogram(
+    "schoolos_timetable_race_seconds", "Time of a search for a timetable", ("kind",), buckets=(*_SECONDS, 60.0, 300.0)
+)
 PREDICTION_DURATION = Histogram(
     "prediction_duration_seconds", "Time of one prediction", ("model_name",), buckets=_SECONDS
 )

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.events.types import PAYLOADS
+from core.events.types import PAYLOADS, SIGNALS
 
 ENVELOPE: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -16,7 +16,7 @@ ENVELOPE: dict[str, Any] = {
     "required": ["id", "type", "version", "school", "time", "payload"],
     "properties": {
         "id": {"type": "string", "format": "uuid", "description": "The event, the same at every redelivery."},
-        "type": {"type": "string", "enum": sorted(PAYLOADS)},
+        "type": {"type": "string", "enum": sorted({**PAYLOADS, **SIGNALS})},
         "version": {"type": "string", "pattern": "^[1-9][0-9]{0,3}$"},
         "school": {"type": "string", "format": "uuid"},
         "time": {"type": "string", "format": "date-time"},
@@ -29,7 +29,7 @@ ENVELOPE: dict[str, Any] = {
 def schemas() -> dict[str, dict[str, Any]]:
     """Return each schema by its file's name: the envelope and every version of every payload."""
     files = {"envelope.schema.json": ENVELOPE}
-    for kind, versions in PAYLOADS.items():
+    for kind, versions in {**PAYLOADS, **SIGNALS}.items():
         for version, model in versions.items():
             schema = model.model_json_schema(by_alias=True, mode="serialization")
             files[f"{kind}.v{version}.schema.json"] = {"$schema": ENVELOPE["$schema"]} | schema

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from core.errors import Fault, InvalidInput
 from core.events.envelope import Event
-from core.ids import ClassArmId, FeeId, MarkSheetId, StaffId, StudentId, SubjectId, TermId
+from core.ids import ClassArmId, FeeId, MarkSheetId, SessionId, StaffId, StudentId, SubjectId, TermId, TimetableId
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -82,6 +82,19 @@ class FeeReminder(Payload):
         return self
 
 
+class TimetablePublished(Payload):
+    """A version of a timetable became the one that holds in its session (C-58)."""
+
+    event_type: ClassVar[str] = "timetable.published"
+
+    timetable_id: TimetableId
+    name: Text
+    session_id: SessionId
+    session_name: Text
+    version: int = Field(ge=1)
+    timestamp: AwareDatetime
+
+
 AnyPayload = ScoresPublished | AttendanceMarked | FeeReminder
 
 PAYLOADS: Mapping[str, Mapping[int, type[AnyPayload]]] = {
@@ -89,12 +102,19 @@ PAYLOADS: Mapping[str, Mapping[int, type[AnyPayload]]] = {
     AttendanceMarked.event_type: {1: AttendanceMarked},
     FeeReminder.event_type: {1: FeeReminder},
 }
-"""Every version of every type that is understood. A new one is added beside the old: an upgrade has both in flight."""
+"""Every version of every type that people are told of. A new one is added beside the old: an upgrade has both in
+flight."""
+
+SIGNALS: Mapping[str, Mapping[int, type[TimetablePublished]]] = {
+    TimetablePublished.event_type: {1: TimetablePublished},
+}
+"""Types of which only other systems hear, by webhooks: nobody gets a message of them."""
 
 
-def payload_of(event: Event) -> AnyPayload:
+def payload_of(event: Event) -> AnyPayload | TimetablePublished:
     """Return the payload with its type. Raises ``InvalidInput`` for a type, version or field that is not understood."""
-    versions = PAYLOADS.get(event.type)
+    versions: Mapping[int, type[AnyPayload | TimetablePublished]] | None = PAYLOADS.get(event.type)
+    versions = versions or SIGNALS.get(event.type)
     if versions is None:
         raise InvalidInput(f"no event type {event.type} is known", [Fault("/type", "unknown type", "unknown")])
     model = versions.get(event.version)

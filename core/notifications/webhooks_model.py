@@ -8,12 +8,12 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from core.errors import Fault, InvalidInput
-from core.events.types import PAYLOADS
+from core.events.types import PAYLOADS, SIGNALS
 from core.ids import SchoolId, UserId, WebhookEndpointId, WebhookMessageId
 
 DELIVERY_DEAD = "delivery.dead"
 TEST = "webhook.test"
-EVENT_TYPES: Sequence[str] = (*PAYLOADS, DELIVERY_DEAD)
+EVENT_TYPES: Sequence[str] = (*PAYLOADS, *SIGNALS, DELIVERY_DEAD)
 """What an endpoint may hear of; a test reaches it whatever it asked for."""
 
 MAX_ENDPOINTS = 10

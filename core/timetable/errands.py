@@ -5,6 +5,7 @@ What comes back is plain, so that whoever sends them never loads a solver.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from core.timetable.findings import Finding
@@ -36,15 +37,25 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """A function of this module, and what it is given; it also takes where to report."""
+    """A function of this module with what it is given but where to report, and how long it may take."""
 
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
+    function: Callable[[Report], Any]
     seconds: float
 
-    def run(self, report: Report) -> Any:
-        """Run here."""
-        return self.function(*self.arguments, report)
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What an errand came to."""
+
+    result: Any
+    """None where it was stopped, or did not end in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What an errand raised."""
+
+    why: str
 
 
 def mending(
@@ -56,21 +67,23 @@ def mending(
     only_groups: tuple[str, ...] | None,
 ) -> Errand:
     """Return the errand to repair a timetable with the fewest moves."""
-    return Errand(_mend, (problem, previous, budget, pins, only_groups), budget.seconds)
+    work = partial(_mend, problem, previous, budget=budget, pins=pins, only_groups=only_groups)
+    return Errand(work, budget.seconds)
 
 
 def explaining(problem: Problem, budget: Budget) -> Errand:
     """Return the errand to say why there is no timetable."""
-    return Errand(_explain, (problem, budget), budget.seconds)
+    return Errand(partial(_explain, problem, budget), budget.seconds)
 
 
 def _mend(
     problem: Problem,
     previous: Timetable,
+    report: Report,
+    *,
     budget: Budget,
     pins: tuple[str, ...],
     only_groups: tuple[str, ...] | None,
-    report: Report,
 ) -> Mended:
     from core.timetable.repairing import Freedom, repair  # noqa: PLC0415 - loads CP-SAT, in the errand's process only
 

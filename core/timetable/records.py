@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from pydantic import Field
 
@@ -47,6 +48,11 @@ class RaceRequest(Frozen):
     """The version that is repaired."""
     pins: tuple[str, ...] = ()
     only_groups: tuple[str, ...] | None = None
+
+    @property
+    def session(self) -> SessionId | None:
+        """The session of a new timetable."""
+        return SessionId(UUID(self.session_id)) if self.session_id else None
 
 
 class RaceProgress(Frozen):

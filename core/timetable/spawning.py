@@ -12,7 +12,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def spawn(module: str, *arguments: str) -> tuple["subprocess.Popen[bytes]", Connection]:
-    """Run ``python -m module FD PARENT arguments...`` as the leader of a group, and return it with our end of its pipe."""
+    """Run ``python -m module FD PARENT arguments...`` as a group's leader; return it with our end of its pipe."""
     ours, theirs = Pipe()
     process = subprocess.Popen(  # noqa: S603 - our own program and arguments
         [sys.executable, "-m", module, str(theirs.fileno()), str(os.getpid()), *arguments],

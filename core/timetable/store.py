@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from core.ids import SchoolId, SessionId, TimetableId, UserId
+from core.ids import SessionId, TimetableId, UserId
 from core.ports import Row, Transaction
 from core.timetable.records import NewVersion, TimetableRecord, VersionRecord
 

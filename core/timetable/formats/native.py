@@ -57,6 +57,14 @@ def write_timetable(timetable: Timetable) -> bytes:
     return _written(timetable)
 
 
+def read_part(form: type[_Read], content: Mapping[str, Any], calendar: Calendar | None = None) -> _Read:
+    """Return what was read as JSON already, in its form; with a calendar, slots may be written by day and period.
+
+    Raises ``InvalidInput`` with the place of each mistake.
+    """
+    return _validated(form, content if calendar is None else _with_slots(content, calendar))
+
+
 def _written(value: BaseModel) -> bytes:
     return value.model_dump_json(by_alias=True, indent=1).encode() + b"\n"
 
