@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from core.clock import SystemClock
@@ -17,6 +18,7 @@ from tests.fault.rig import Rig
 
 _SHEET = 40
 """Students of one publication."""
+_A_MOMENT = timedelta(microseconds=1)
 
 Make = Callable[[Sequence[StudentId]], tuple[Payload, UUID]]
 """Makes an event of these students, and the id in its payload by which it is known again."""
@@ -60,6 +62,15 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """An attempt that outlived its worker, or its worker's lease."""
+
+    key: str
+    worker: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """What became of the SMS, by the provider's books and ours. Keys are the ids of deliveries."""
 
@@ -69,8 +80,7 @@ class Count:
     """How many stand where: event type, state, reason."""
     taken: Counter[str]
     """How often the provider took each."""
-    lost: Sequence[tuple[str, str]]
-    """Attempts of which the worker was lost: key and worker."""
+    lost: Sequence[Lost]
     timed_out: Counter[str]
     answers_lost: Counter[str]
     """How often the provider took each and its answer said otherwise."""
@@ -90,9 +100,9 @@ class Count:
 
         Of a worker that was killed that is what was in flight; of one that lives, what it lost its lease of.
         """
-        killed = {owner for each in mended for owner in each.owners}
+        killed_at = {owner: each.at for each in mended for owner in each.owners}
         in_flight = Counter(str(key) for each in mended if each.owners for key in each.in_flight)
-        lapsed = Counter(key for key, worker in self.lost if worker not in killed)
+        lapsed = Counter(each.key for each in self.lost if each.at < killed_at.get(each.worker, each.at + _A_MOMENT))
         return self.answers_lost + self.timed_out + in_flight + lapsed
 
 
@@ -101,7 +111,7 @@ async def count(rig: Rig) -> Count:
     async with rig.db.tenant(rig.school.id) as tx:
         rows = await tx.fetch("SELECT id, event_type, state, reason FROM deliveries WHERE channel = 'sms'")
         tries: Sequence[Row] = await tx.fetch(
-            "SELECT a.delivery_id, a.worker, a.outcome FROM delivery_attempts a JOIN deliveries d"
+            "SELECT a.delivery_id, a.worker, a.outcome, a.finished_at FROM delivery_attempts a JOIN deliveries d"
             " ON d.school_id = a.school_id AND d.id = a.delivery_id"
             " WHERE d.channel = 'sms' AND a.outcome IN ('lost', 'timed_out')"
         )
@@ -109,7 +119,11 @@ async def count(rig: Rig) -> Count:
         due={str(row["id"]): row["event_type"] for row in rows},
         states=Counter((row["event_type"], row["state"], row["reason"] or "") for row in rows),
         taken=Counter(text.key for text in rig.mailroom.texts()),
-        lost=[(str(each["delivery_id"]), each["worker"]) for each in tries if each["outcome"] == "lost"],
+        lost=[
+            Lost(str(each["delivery_id"]), each["worker"], each["finished_at"])
+            for each in tries
+            if each["outcome"] == "lost"
+        ],
         timed_out=Counter(str(each["delivery_id"]) for each in tries if each["outcome"] == "timed_out"),
         answers_lost=Counter(rig.mailroom.answers_lost),
     )

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import TypeVar
@@ -15,6 +16,7 @@ from uuid import UUID
 
 from actors.pool import pool_status
 from actors.pool_spec import PoolSpec
+from core.clock import SystemClock
 from core.errors import SchoolOSError
 from tests.fault.rig import LEASE, WORKERS, Rig
 from tests.fault.servers import Server
@@ -32,6 +34,7 @@ class Mended:
     """One fault, and how long until work went on."""
 
     what: str
+    at: datetime
     back_after_s: float
     """Of a server since it answers again: how long it is away is not ours to say."""
     stalled: float
@@ -92,23 +95,24 @@ class Harm:
     async def _kill(self, target: Target) -> Mended:
         pid = await self._pid(target)
         done = await self._seen(partial(self._progress, target.what))
-        began = monotonic()
+        at, began = SystemClock().now(), monotonic()
         os.kill(pid, signal.SIGKILL)
         if target.slot is None:
             await self._until(partial(self._supervises, target.spec, pid))
-            return self._mended(target.what, began)
+            return self._mended(target.what, at, began)
         # Asked for once the worker is dead, so that nothing comes into flight any more.
         owners, in_flight = await self._seen(partial(self._held, f"{target.spec.worker_name(target.slot)}/"))
         await self._until(partial(self._goes_on, target.what, done, owners))
-        return self._mended(target.what, began, owners, in_flight)
+        return self._mended(target.what, at, began, owners, in_flight)
 
     async def _restart(self, server: Server) -> Mended:
+        at = SystemClock().now()
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
         began = monotonic()
         _, in_flight = await self._seen(partial(self._held, ""))
         await asyncio.gather(*(self._further(part) for part in ("relay", "worker")))
-        return self._mended(server.name, began, in_flight=in_flight)
+        return self._mended(server.name, at, began, in_flight=in_flight)
 
     async def _further(self, part: str) -> None:
         done = await self._seen(partial(self._progress, part))
@@ -117,12 +121,13 @@ class Harm:
     def _mended(
         self,
         what: str,
+        at: datetime,
         began: float,
         owners: AbstractSet[str] = frozenset(),
         in_flight: AbstractSet[UUID] = frozenset(),
     ) -> Mended:
         now = monotonic()
-        return Mended(what, now - began, self._rig.stall.share(began, now), owners, in_flight)
+        return Mended(what, at, now - began, self._rig.stall.share(began, now), owners, in_flight)
 
     async def _pid(self, target: Target) -> int:
         """Return the process of a target, once it is well."""
