@@ -9,7 +9,7 @@ import pikepdf
 from core.reports.ports import RenderFailed
 
 CARDS_A_DOCUMENT = 25
-"""As many as are printed at once: a document more costs some 30 ms, a card in it 8 (see the benchmark)."""
+"""As many as are printed at once: a card then takes two fifths of the processor time of a document of its own."""
 
 _PREFIX = "card-"
 
