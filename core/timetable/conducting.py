@@ -238,8 +238,9 @@ class Conductor:
         if not await race_store.end(tx, claimed.job_id, self._worker, result.end):
             return False
         now, told = self._clock.now(), dict(result.summary)
-        if result.version is not None and race.timetable_id is not None:
-            number = await self._keep(tx, race, race.timetable_id, result.version)
+        if result.version is not None and result.timetable is not None and race.timetable_id is not None:
+            placements = write_timetable(result.timetable).decode()
+            number = await self._keep(tx, race, race.timetable_id, result.version, placements)
             told |= {"timetableId": str(race.timetable_id), "version": number, "soft": result.version.soft}
             told |= {"hard": result.version.hard, "bound": result.version.bound, "solver": result.version.solver}
         await job_store.finish(
@@ -255,12 +256,13 @@ class Conductor:
         log.info("race_ended", job_id=str(claimed.job_id), kind=race.kind.value, outcome=result.end.value)
         return True
 
-    async def _keep(self, tx: Transaction, race: Race, timetable: TimetableId, version: NewVersion) -> int:
-        now, request = self._clock.now(), race.request
+    async def _keep(
+        self, tx: Transaction, race: Race, timetable: TimetableId, version: NewVersion, placements: str
+    ) -> int:
+        by, now = race.created_by, self._clock.now()
         if await store.read(tx, timetable, lock=True) is None:
-            await store.add(tx, timetable, request.name, request.session, created_by=race.created_by, now=now)
-        placements = write_timetable(version.timetable).decode()
-        return await store.add_version(tx, timetable, version, placements, created_by=race.created_by, now=now)
+            await store.add(tx, timetable, race.request.name, race.request.session, created_by=by, now=now)
+        return (await store.add_version(tx, timetable, version, placements, created_by=by, now=now)).number
 
 
 async def _assignment(tx: Transaction, race: Race) -> Assignment:

@@ -26,7 +26,6 @@ def of_race(race: Race, found: Solved, why: Explained | None) -> RaceResult:
     if found.timetable is not None and verdict is not None and verdict.valid:
         version = NewVersion(
             problem_digest=race.problem_digest,
-            timetable=found.timetable,
             hard=verdict.hard,
             soft=verdict.soft,
             bound=outcome.bound,
@@ -35,7 +34,7 @@ def of_race(race: Race, found: Solved, why: Explained | None) -> RaceResult:
         )
         summary = {"firstFeasibleS": _rounded(outcome.first_feasible_s), "attempts": outcome.attempts}
         end = RaceEnd.CANCELLED if outcome.cancelled else RaceEnd.DONE
-        return RaceResult(end=end, version=version, summary=summary)
+        return RaceResult(end=end, version=version, timetable=found.timetable, summary=summary)
     if outcome.status is Status.INFEASIBLE:
         return infeasible(why)
     if outcome.status is Status.CANCELLED:
@@ -53,7 +52,6 @@ def of_repair(race: Race, mended: Mended | None, verdict: Verdict | None, *, sto
         return _no_time(race, "There may be one: give it more seconds, or let more of the school's lessons move.")
     version = NewVersion(
         problem_digest=race.problem_digest,
-        timetable=mended.timetable,
         hard=verdict.hard,
         soft=verdict.soft,
         solver="repair",
@@ -66,7 +64,7 @@ def of_repair(race: Race, mended: Mended | None, verdict: Verdict | None, *, sto
         "fewestMoves": mended.bound,
         "isProven": mended.status is Status.OPTIMAL,
     }
-    return RaceResult(end=RaceEnd.DONE, version=version, summary=summary)
+    return RaceResult(end=RaceEnd.DONE, version=version, timetable=mended.timetable, summary=summary)
 
 
 def of_explanation(race: Race, why: Explained | None, *, stopped: bool) -> RaceResult:

@@ -96,6 +96,12 @@ async def waiting(tx: Transaction, now: datetime) -> int:
     return count
 
 
+async def open_races(tx: Transaction) -> int:
+    """Return how many races of the school in scope wait or run."""
+    count: int = await tx.fetchval("SELECT count(*) FROM timetable_races WHERE state <> 'ended'")
+    return count
+
+
 async def cancelled(tx: Transaction, jobs: Sequence[JobId]) -> frozenset[JobId]:
     """Return which of these jobs of any school are to stop, or were ended from outside."""
     rows = await tx.fetch(

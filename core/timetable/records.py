@@ -12,6 +12,8 @@ from pydantic import Field
 from core.ids import JobId, SchoolId, SessionId, TimetableId, UserId
 from core.timetable.model import Frozen, Problem, Timetable
 
+PROBLEM_LIMIT_BYTES = 40_000_000
+"""A request of 10 MB, written out with every lesson."""
 MOST_SECONDS = 600.0
 DEFAULT_SECONDS = 20.0
 """C-58: a search ends well within the portals' patience of 30 s."""
@@ -38,11 +40,11 @@ class RaceEnd(StrEnum):
 class RaceRequest(Frozen):
     """What a search was asked for, beside the problem."""
 
-    name: str = ""
+    name: str = Field(default="", max_length=200)
     session_id: str | None = None
     seconds: float = Field(default=DEFAULT_SECONDS, ge=1, le=MOST_SECONDS)
     seed: int = Field(default=0, ge=0, lt=2**31)
-    note: str = ""
+    note: str = Field(default="", max_length=500)
     """What is to be written on the version."""
     based_on: int | None = None
     """The version that is repaired."""
@@ -134,7 +136,6 @@ class NewVersion:
     """A version that is to be written."""
 
     problem_digest: str
-    timetable: Timetable
     hard: int
     soft: int
     bound: int | None = None
@@ -149,6 +150,7 @@ class RaceResult:
 
     end: RaceEnd
     version: NewVersion | None = None
+    timetable: Timetable | None = None
     """Found, and judged by the checker."""
     summary: Mapping[str, Any] = field(default_factory=dict)
     """For the job's result."""

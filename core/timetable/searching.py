@@ -8,13 +8,12 @@ from core.timetable.checker import validate
 from core.timetable.errands import Explained, Mended, explaining, mending
 from core.timetable.formats.native import read_problem, read_timetable
 from core.timetable.model import Problem, Timetable
-from core.timetable.records import Race, RaceKind, RaceProgress, RaceResult
+from core.timetable.records import PROBLEM_LIMIT_BYTES, Race, RaceKind, RaceProgress, RaceResult
 from core.timetable.solvers.port import Budget, Progress, Status, Stopped
 from core.timetable.stage import Stage
 
 _EXPLAIN_S = 10.0
 """After a race has proven that there is no timetable, so long it may take to say why."""
-PROBLEM_LIMIT_BYTES = 40_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ _ADD_VERSION = """
 INSERT INTO timetable_versions (school_id, timetable_id, number, problem_digest, placements, hard, soft, bound, solver,
                                 note, based_on, created_by, created_at)
 VALUES (app_school(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+RETURNING number, problem_digest, hard, soft, bound, solver, note, based_on, created_by, created_at
 """
 _NAMES = """
 SELECT id::text, concat_ws(' ', nullif(title, ''), given_names, family_name) AS name, 'teacher' AS kind
@@ -112,14 +113,15 @@ async def add_version(
     *,
     created_by: UserId | None,
     now: datetime,
-) -> int:
-    """Add the next version of a timetable and return its number."""
+) -> VersionRecord:
+    """Add the next version of a timetable and return it."""
     number: int = await tx.fetchval(
         "UPDATE timetables SET latest_version = latest_version + 1 WHERE id = $1 RETURNING latest_version", timetable
     )
     about = (new.problem_digest, placements, new.hard, new.soft, new.bound, new.solver, new.note, new.based_on)
-    await tx.execute(_ADD_VERSION, timetable, number, *about, created_by, now)
-    return number
+    row = await tx.fetchrow(_ADD_VERSION, timetable, number, *about, created_by, now)
+    assert row is not None  # noqa: S101 - an INSERT without ON CONFLICT returns its row or raises
+    return VersionRecord(**row)
 
 
 async def version(tx: Transaction, timetable: TimetableId, number: int) -> tuple[VersionRecord, str, str] | None:
