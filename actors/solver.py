@@ -41,7 +41,7 @@ def run_racer(program: Program, run: Run, keys: Sequence[str], namespace: str) -
         host.start(run)
         while True:
             if watch.cancelled:
-                host.stop(run.number)
+                host.stop(run.number, at_once=True)
             for event in host.events(_LOOK_EVERY_S):
                 yield event
                 if not isinstance(event, Told):
@@ -82,8 +82,9 @@ class RayRacers:
         )
         self._tasks[run.number] = _Task(run.number, generator)
 
-    def stop(self, number: int) -> None:
-        """Tell a run to stop; one that still waits for a place never starts."""
+    def stop(self, number: int, *, at_once: bool) -> None:
+        """Tell a run to stop; one that still waits for a place never starts. Its process is not used again."""
+        del at_once
         task = self._tasks.get(number)
         if task is None or task.lost_at is not None:
             return
@@ -111,7 +112,7 @@ class RayRacers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number in list(self._tasks):
-            self.stop(number)
+            self.stop(number, at_once=True)
         until = time.monotonic() + _LOST_AFTER_S
         while self._tasks and time.monotonic() < until:
             self.events(_LOOK_EVERY_S)

@@ -21,8 +21,10 @@ from core.timetable.program import Program
 from core.timetable.racers import Died, Ended, Event, Run, Told
 from core.timetable.spawning import spawn
 
-_GRACE_S = 0.06
+_AT_ONCE_S = 0.04
 """Solvers look every 20 ms; with the kill itself this stays under the 100 ms in which a cancelled race ends."""
+_GRACE_S = 0.4
+"""For a process that is wanted again: to start and import afresh would cost seconds."""
 
 _LAST_MOMENT_S = 0.2
 
@@ -42,10 +44,9 @@ class _Child:
 class Children:
     """A host of racers on this machine."""
 
-    def __init__(self, places: int, *, warm: Sequence[str] = (), grace_s: float = _GRACE_S) -> None:
+    def __init__(self, places: int, *, warm: Sequence[str] = ()) -> None:
         """Start a child for each of the solvers in ``warm``; others are started when they are needed."""
         self.places = places
-        self._grace_s = grace_s
         self._program: bytes | None = None
         self._children = [_begin(solver) for solver in warm]
         self._late: list[Event] = []
@@ -66,11 +67,12 @@ class Children:
         except OSError:  # it died while it was idle
             self._late.append(self._lost(child))
 
-    def stop(self, number: int) -> None:
+    def stop(self, number: int, *, at_once: bool) -> None:
         """Tell a run to stop; one that does not within the grace is killed."""
         for child in self._children:
-            if child.run is not None and child.run.number == number and child.kill_at is None:
-                child.kill_at = time.monotonic() + self._grace_s
+            if child.run is not None and child.run.number == number:
+                kill_at = time.monotonic() + (_AT_ONCE_S if at_once else _GRACE_S)
+                child.kill_at = kill_at if child.kill_at is None else min(kill_at, child.kill_at)
                 with suppress(OSError):  # its end is told by ``events``
                     child.connection.send(number)
 

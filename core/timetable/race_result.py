@@ -41,6 +41,8 @@ class Stop:
     """Tell this run to stop."""
 
     number: int
+    at_once: bool
+    """The race is over; else its process will be wanted again, and has more time to stop by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

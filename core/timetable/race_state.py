@@ -40,7 +40,8 @@ class _Going:
     soft: int | None = None
     """Of the best that it found itself."""
     improved_at: float = 0.0
-    stopping: bool = False
+    stopping: int = 0
+    """1: told to stop. 2: told to stop at once."""
 
 
 @dataclass(slots=True)
@@ -118,7 +119,7 @@ class RaceState:
             self._finish(Status.OPTIMAL)
         if self._end is None and self.best is not None and self._budget.feasibility_only:
             self._finish(Status.FEASIBLE)
-        actions: list[Start | Stop] = [Stop(number) for number in self._to_stop(now)]
+        actions: list[Start | Stop] = [Stop(number, self._end is not None) for number in self._to_stop(now)]
         if self._end is None:
             actions += self._starts(places, now)
         return actions
@@ -260,9 +261,10 @@ class RaceState:
         self._end = status
 
     def _to_stop(self, now: float) -> list[int]:
-        found = [going for going in self._going.values() if not going.stopping and self._is_done_with(going, now)]
+        urgency = 1 if self._end is None else 2
+        found = [g for g in self._going.values() if g.stopping < urgency and self._is_done_with(g, now)]
         for going in found:
-            going.stopping = True
+            going.stopping = urgency
         return [going.run.number for going in found]
 
     def _is_done_with(self, going: _Going, now: float) -> bool:

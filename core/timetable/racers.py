@@ -79,8 +79,8 @@ class RacerHost(Protocol):
     def start(self, run: Run) -> None:
         """Start a run."""
 
-    def stop(self, number: int) -> None:
-        """Tell a run to stop; one that does not within the host's grace is killed."""
+    def stop(self, number: int, *, at_once: bool) -> None:
+        """Tell a run to stop; one that does not within the host's grace is killed, a shorter one with ``at_once``."""
 
     def events(self, timeout_s: float) -> Sequence[Event]:
         """Return what happened, waiting so long for the first."""

@@ -50,7 +50,7 @@ def _step(state: RaceState, host: RacerHost, stopped: Stopped, monotonic: Callab
         if isinstance(action, Start):
             host.start(action.run)
         else:
-            host.stop(action.number)
+            host.stop(action.number, at_once=action.at_once)
     if not state.over:
         state.take(host.events(_LOOK_EVERY_S), monotonic())
 

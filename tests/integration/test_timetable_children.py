@@ -76,7 +76,7 @@ def test_a_polite_racer_is_used_again_after_a_stop(host: Children) -> None:
     host.start(run(0, racer(Polite)))
     until(host, lambda event: isinstance(event, Told))
     pids = host.pids
-    host.stop(0)
+    host.stop(0, at_once=False)
     ended = until(host, is_end)
     host.start(run(1, racer(Finds)))
     assert isinstance(until(host, is_end), Ended)
@@ -90,7 +90,7 @@ def test_a_racer_that_hears_nothing_is_killed(host: Children) -> None:
     until(host, lambda event: isinstance(event, Told))
     (child,) = (psutil.Process(pid) for pid in host.pids)
     told = time.monotonic()
-    host.stop(0)
+    host.stop(0, at_once=False)
     died = until(host, is_end)
     assert time.monotonic() - told < 0.5
     assert isinstance(died, Died)
