@@ -10,6 +10,7 @@ from core.timetable.formats.generated import read_generated
 from core.timetable.lowering import lower
 from core.timetable.model import Problem
 from core.timetable.prechecking import precheck
+from core.timetable.rules.base import Rule
 from core.timetable.rules.one_block_a_day import OneBlockADay
 from core.timetable.rules.periods_a_day import PeriodsADay
 from core.timetable.rules.selecting import EVERY, Lessons, People
@@ -21,9 +22,9 @@ from tests.factories.timetables import planted
 from tests.factories.tiny_school import SCHOOL, in_rooms, lesson
 
 
-def school(lessons: int, *rules: object, **fields: object) -> Problem:
+def school(lessons: int, *rules: Rule) -> Problem:
     """Return the tiny school with so many lessons of Mrs Bello, each with a class of its own subject."""
-    many = tuple(lesson(f"l{i}", groups=("ruby",) if i % 2 else ("art",), **fields) for i in range(lessons))
+    many = tuple(lesson(f"l{i}", groups=("ruby",) if i % 2 else ("art",)) for i in range(lessons))
     return SCHOOL.model_copy(update={"lessons": many, "rules": rules})
 
 

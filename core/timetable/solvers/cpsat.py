@@ -1,6 +1,7 @@
 """Constraint programming with clause learning: Google OR-tools' CP-SAT over the program's model."""
 
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from ortools.sat.python import cp_model
@@ -8,8 +9,9 @@ from ortools.sat.python import cp_model
 from core.timetable.program import Assignment, Program
 from core.timetable.solvers.cpsat_costs import has_soft_pieces
 from core.timetable.solvers.cpsat_improving import FixAndOptimise
-from core.timetable.solvers.cpsat_model import BuildingStopped
+from core.timetable.solvers.cpsat_model import BuildingStopped, Formulation
 from core.timetable.solvers.cpsat_run import CpSatRun
+from core.timetable.solvers.cpsat_search import Found
 from core.timetable.solvers.port import Budget, Outcome, Report, Status, Stopped
 
 FEASIBILITY: dict[str, Any] = {
@@ -17,7 +19,11 @@ FEASIBILITY: dict[str, Any] = {
     # What CP-SAT would add on two threads is local search, which finds nothing in a full school.
     "ignore_subsolvers": ["fj", "fs_random", "fs_random_quick_restart"],
 }
+_TURN = 4.0
+"""Deterministic time, about seconds of a quiet core: a full school takes 3 or luckless minutes, as the seed falls."""
 IMPROVING: dict[str, Any] = {"linearization_level": 0}
+_PROVING: dict[str, Any] = {"linearization_level": 1, "optimize_with_core": True}
+"""On one thread the whole search is there for its bound, which without linear relaxation stays at 0."""
 _BOUND_SHARE = 0.2
 """Of the time for improving, what goes to the search of everything: it proves bounds, and small schools optimal."""
 
@@ -63,7 +69,7 @@ def _find(run: CpSatRun, hint: Assignment | None) -> Status:
     model = run.formulate(soft=False)
     if hint is not None:
         model.hint(hint)
-    found = run.search(model, FEASIBILITY)
+    found = _found_in_turns(run, model)
     if found.status == cp_model.INFEASIBLE:
         return Status.INFEASIBLE
     if found.values is None:
@@ -75,13 +81,24 @@ def _find(run: CpSatRun, hint: Assignment | None) -> Status:
     return Status.OPTIMAL
 
 
+def _found_in_turns(run: CpSatRun, model: Formulation) -> Found:
+    """Search again from another seed after each turn, every second turn twice as long, so that a proof is in reach."""
+    found = Found()
+    for turn in count():
+        more = {"random_seed": (run.budget.seed + turn) % 2**31, "max_deterministic_time": _TURN * 2 ** (turn // 2)}
+        found = run.search(model, {**FEASIBILITY, **more})
+        if found.values is not None or found.status == cp_model.INFEASIBLE or run.is_over():
+            break
+    return found
+
+
 def improve(run: CpSatRun) -> Status:
     """Improve the best of a run until it is proven optimal or the run is over."""
     model = run.formulate(soft=True)
     if run.best is not None:
         run.soft = model.reckon(run.best)
         model.hint(run.best)
-    found = run.search(model, IMPROVING, run.left_s * _BOUND_SHARE)
+    found = run.search(model, _PROVING if run.budget.workers == 1 else IMPROVING, run.left_s * _BOUND_SHARE)
     run.raise_bound(found.bound)
     if found.values is not None:
         run.keep(model, found.values)
