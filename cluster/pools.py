@@ -7,6 +7,7 @@ import ray
 from actors.pool import start_pool, stop_pool
 from actors.pool_spec import BacklogFactory, PoolSpec, WorkerFactory
 from actors.relay import no_backlog
+from cluster import wiring_timetable as timetables
 from cluster import wiring_workers as workers
 from cluster.directory import NAMESPACE
 from cluster.outcome import finish
@@ -31,6 +32,7 @@ def pools(settings: Settings) -> list[tuple[PoolSpec, WorkerFactory, BacklogFact
     return [
         (workers.upkeep_pool(settings), workers.upkeep_factory(settings), no_backlog),
         (workers.notifier_pool(settings), workers.notifier_factory(settings), workers.notifier_backlog(settings)),
+        (timetables.conductor_pool(settings), timetables.conductor_factory(settings), no_backlog),
     ]
 
 

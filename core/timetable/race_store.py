@@ -88,14 +88,6 @@ async def release(tx: Transaction, owner: str) -> int:
     )
 
 
-async def waiting(tx: Transaction, now: datetime) -> int:
-    """Return how many races nobody holds."""
-    count: int = await tx.fetchval(
-        "SELECT count(*) FROM timetable_races WHERE state = 'queued' OR (state = 'running' AND lease_until < $1)", now
-    )
-    return count
-
-
 async def open_races(tx: Transaction) -> int:
     """Return how many races of the school in scope wait or run."""
     count: int = await tx.fetchval("SELECT count(*) FROM timetable_races WHERE state <> 'ended'")

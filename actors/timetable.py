@@ -1,0 +1,110 @@
+"""The conductor of searches for timetables as a worker, and the cluster as the stage on which they run."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError
+
+from actors.cancellation import Watch, token_actor
+from actors.solver import RESOURCE, RayRacers
+from core.errors import Unavailable
+from core.timetable.apart import run_apart
+from core.timetable.conducting import Conductor
+from core.timetable.errands import Came, Errand
+from core.timetable.lowering import lower
+from core.timetable.model import Problem
+from core.timetable.portfolio import judge_of, lineup
+from core.timetable.racing import race
+from core.timetable.solvers.port import Budget, Progress, Report, Stopped
+from core.timetable.solving import Solved, solved
+
+_LOOK_EVERY_S = 0.02
+_GIVEN_UP_AFTER_S = 0.3
+"""An errand that was told to stop and says nothing for so long is left behind; its token ends it."""
+
+
+class TimetableWorker:
+    """Runs a conductor until it is drained."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to conduct in the background."""
+        self._running = asyncio.create_task(self._conductor.run())
+
+    async def ping(self) -> Mapping[str, float]:
+        """Return the conductor's figures. Raises what ended it, so that the pool replaces the worker."""
+        if self._running is not None and self._running.done():
+            self._running.result()
+        return self._conductor.gauges()
+
+    async def drain(self, deadline_s: float) -> None:
+        """Finish what runs within the deadline, and give back the rest."""
+        await self._conductor.stop(deadline_s)
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+
+class RayStage:
+    """Searches as Ray tasks, on whatever nodes have places for solvers."""
+
+    def __init__(self, namespace: str, places: int) -> None:
+        """Give each race so many places."""
+        self._namespace = namespace
+        self._places = places
+
+    def race(self, race_id: str, problem: Problem, budget: Budget, *, report: Report, stopped: Stopped) -> Solved:
+        """Race on the cluster."""
+        began, program = time.monotonic(), lower(problem)
+        with RayRacers(race_id, self._namespace, self._places) as host:
+            outcome = race(
+                program,
+                lineup(host.places),
+                budget,
+                host=host,
+                judge=judge_of(problem, program),
+                report=report,
+                stopped=stopped,
+                began=began,
+            )
+        return solved(problem, program, outcome)
+
+    def send(self, race_id: str, errand: Errand, *, report: Report, stopped: Stopped) -> Any:
+        """Run an errand in a child process of a task. Raises ``Unavailable`` where its node was lost."""
+        key = f"{race_id}/errand"
+        generator = (
+            ray.remote(_run_errand)
+            .options(num_cpus=0, resources={RESOURCE: 1}, max_retries=0, num_returns="streaming")
+            .remote(errand, (key,), self._namespace)
+        )
+        try:
+            return self._heard(generator, key, report, stopped)
+        except (RayError, GetTimeoutError, StopIteration) as error:
+            raise Unavailable("the place where a search ran is gone") from error
+
+    def _heard(self, generator: Any, key: str, report: Report, stopped: Stopped) -> Any:
+        until = float("inf")
+        while time.monotonic() < until:
+            if stopped() and until == float("inf"):
+                until = time.monotonic() + _GIVEN_UP_AFTER_S
+                token_actor(self._namespace).cancel.remote(key)
+            if not ray.wait([generator], timeout=_LOOK_EVERY_S, fetch_local=False)[0]:
+                continue
+            told: Progress | Came = ray.get(next(generator))
+            if isinstance(told, Came):
+                return told.result
+            report(told)
+        ray.cancel(generator)
+        return None
+
+
+def _run_errand(errand: Errand, keys: Sequence[str], namespace: str) -> Iterator[Progress | Came]:
+    """Hold one errand in a child process of this worker, and yield what it tells."""
+    with Watch(keys, namespace) as watch:
+        yield from run_apart(errand, lambda: watch.cancelled)
