@@ -33,29 +33,30 @@ TEMPERATURE, COOLING, HARD_WEIGHT = range(3)
 MADE, TAKEN, BEST_HARD, BEST_SOFT, BESTS, SOFT_STEPS, SOFT_TOTAL = range(7)
 """The annealing's own numbers: moves tried, moves kept, the best costs met and how often they were bettered; how many
 moves changed the soft cost alone, and by how much in all."""
-NUMBERS = 7
+TO_ROOM, TO_TURN, TO_ALONE, TO_NEAR, LONGEST = range(7, 12)
+"""Of 100 moves, up to which one each kind goes; the longest chain."""
+NUMBERS = 12
 
 ALONE, WITH_NEIGHBOURS, ALL = np.int64(0), np.int64(1), np.int64(1 << 20)
-LONGEST_CHAIN = np.int64(40)
 FINE = 1024
 """Soft points that weigh as one hard one where a timetable is filled."""
 PERCENT = np.int64(100)
 
 
 @inner
-def move(p: Ints, s: Ints, t: Ints, journal: Ints, queue: Ints, way: Ints, dice: Dice) -> bool:
+def move(p: Ints, s: Ints, t: Ints, own: Ints, journal: Ints, queue: Ints, way: Ints, dice: Dice) -> bool:
     """Make a random move; tell whether there was one."""
     block = below(dice, p[BLOCKS])
     kind = below(dice, PERCENT)
-    if kind < 10 and p[NEEDS] > 0 and p[ROOMS] > 1:
+    if kind < own[TO_ROOM] and p[NEEDS] > 0 and p[ROOMS] > 1:
         return change_room(p, s, t, journal, dice, block)
-    if kind < 20:
+    if kind < own[TO_TURN]:
         return turn_round(p, s, t, journal, dice, block)
     start = random_start(p, dice, block)
     if start == s[p[START] + block]:
         return False
-    reach = ALONE if kind < 35 else (WITH_NEIGHBOURS if kind < 60 else ALL)
-    return exchange(p, s, t, journal, queue, way, block, start, reach, LONGEST_CHAIN)
+    reach = ALONE if kind < own[TO_ALONE] else (WITH_NEIGHBOURS if kind < own[TO_NEAR] else ALL)
+    return exchange(p, s, t, journal, queue, way, block, start, reach, own[LONGEST])
 
 
 @compiled
@@ -77,7 +78,7 @@ def anneal(
         own[MADE] += 1
         heat[TEMPERATURE] *= heat[COOLING]
         hard, soft = t[HARD], t[SOFT]
-        if not move(p, s, t, journal, queue, way, dice):
+        if not move(p, s, t, own, journal, queue, way, dice):
             continue
         if t[HARD] == hard and t[SOFT] != soft:
             own[SOFT_STEPS] += 1

@@ -14,6 +14,7 @@ from core.timetable.solvers.port import Budget, Outcome, Progress, Report, Statu
 
 SLICE_S = 0.008
 """Kernels come back so often to ask whether to stop; the port wants 20 ms at most."""
+LARGEST_SLICE = 1 << 20
 TELL_EVERY_S = 0.2
 
 
@@ -70,7 +71,7 @@ class Run:
         if took > SLICE_S:
             self._size = max(1, self._size // 2)
         elif took < SLICE_S / 2 and size == self._size:
-            self._size *= 2
+            self._size = min(2 * self._size, LARGEST_SLICE)
         return size
 
     def forget_speed(self) -> None:
