@@ -40,6 +40,7 @@ from core.school.founding import Founding
 from core.school.importing.service import Imports
 from core.school.marks.service import MarkUseCases
 from core.school.records.service import Records
+from core.timetable.use_cases import Timetables
 from deployments.app import AppOptions
 from deployments.services import Services
 
@@ -126,6 +127,7 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
             attendance=Attendance(db, clock),
             fees=Fees.over(db, clock),
             report_records=ReportRecords.over(db, objects, clock),
+            timetables=Timetables.over(db, clock),
             notifications=Notifications.over(db, clock),
             devices=make_devices(settings, db, clock),
             delivery_reports=DeliveryReports(db, clock, receipt_keys(settings), HttpSns()),

@@ -30,6 +30,8 @@ from deployments import (
     school_policies,
     school_structure,
     spend,
+    timetable,
+    timetable_jobs,
     verify,
     webhooks,
 )
@@ -57,6 +59,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     fees.router,
     report_records.router,
     verify.router,
+    timetable_jobs.router,
+    timetable.router,
     notifications.router,
     message_templates.router,
     notification_trail.router,

@@ -23,6 +23,7 @@ from core.school.founding import Founding
 from core.school.importing.service import Imports
 from core.school.marks.service import MarkUseCases
 from core.school.records.service import Records
+from core.timetable.use_cases import Timetables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Services:
     attendance: Attendance
     fees: Fees
     report_records: ReportRecords
+    timetables: Timetables
     notifications: Notifications
     devices: Devices
     delivery_reports: DeliveryReports

@@ -20,7 +20,6 @@ from core.timetable.findings import Finding
 from core.timetable.formats.native import LIMIT_BYTES, read_part, read_problem, write_problem
 from core.timetable.formats.school import SchoolRequest, problem_of
 from core.timetable.model import Frozen, Name, Problem
-from core.timetable.prechecking import precheck
 from core.timetable.records import RaceKind, RaceRequest
 from core.timetable.versions import latest
 
@@ -51,7 +50,7 @@ class TimetableRequests:
         """
         principal.require(Scope.TIMETABLES_MANAGE)
         problem, request, where = await self._read(principal, body)
-        _refuse(await asyncio.to_thread(precheck, problem), where)
+        _refuse(await asyncio.to_thread(_counted, problem), where)
         return await self._queue(principal, RaceKind.GENERATE, TimetableId(new_id()), problem, request)
 
     async def explain(self, principal: Principal, *, body: Mapping[str, Any]) -> Job:
@@ -71,7 +70,7 @@ class TimetableRequests:
         options, rest = await asyncio.to_thread(_options, body)
         changes = await asyncio.to_thread(read_part, Changes, rest, version.problem.calendar)
         problem = await asyncio.to_thread(changed, version.problem, changes)
-        _refuse(await asyncio.to_thread(precheck, problem), "")
+        _refuse(await asyncio.to_thread(_counted, problem), "")
         bound = {"pins": changes.pins, "only_groups": changes.only_classes, "based_on": version.record.number}
         return await self._queue(principal, RaceKind.RESOLVE, timetable, problem, options.model_copy(update=bound))
 
@@ -85,7 +84,7 @@ class TimetableRequests:
             options = await self._in_session(tx, options)
         if "problem" in rest:
             return await asyncio.to_thread(_native, rest), options, "/problem"
-        asked = await asyncio.to_thread(read_part, SchoolRequest, rest)
+        asked = await asyncio.to_thread(read_part, SchoolRequest, rest, strict=False)
         names = await self._names(principal, asked)
         return await asyncio.to_thread(problem_of, asked, names), options, "/constraints"
 
@@ -198,6 +197,12 @@ def _ids(asked: SchoolRequest) -> Iterator[tuple[str, str, str]]:
             except ValueError:
                 continue
             yield f"/constraints/teacherAssignments/{i}/{name}", kind, one
+
+
+def _counted(problem: Problem) -> Sequence[Finding]:
+    from core.timetable.prechecking import precheck  # noqa: PLC0415 - 30 MB that a replica needs only for this
+
+    return precheck(problem)
 
 
 def _refuse(findings: Sequence[Finding], where: str) -> None:

@@ -12,7 +12,9 @@ from core.timetable.records import NewVersion, TimetableRecord, VersionRecord
 _TIMETABLE = (
     "t.id, t.name, t.session_id, t.latest_version, t.published_version, t.published_at, t.created_by, t.created_at"
 )
-_VERSION = "number, problem_digest, hard, soft, bound, solver, note, based_on, created_by, created_at"
+_VERSION = (
+    "v.number, v.problem_digest, v.hard, v.soft, v.bound, v.solver, v.note, v.based_on, v.created_by, v.created_at"
+)
 
 _ADD_VERSION = """
 INSERT INTO timetable_versions (school_id, timetable_id, number, problem_digest, placements, hard, soft, bound, solver,
@@ -144,7 +146,7 @@ async def versions(
 ) -> Sequence[VersionRecord]:
     """Return versions, the newest first."""
     rows = await tx.fetch(
-        f"SELECT {_VERSION} FROM timetable_versions WHERE timetable_id = $1 AND ($2::integer IS NULL OR number < $2)"
+        f"SELECT {_VERSION} FROM timetable_versions v WHERE timetable_id = $1 AND ($2::integer IS NULL OR number < $2)"
         " ORDER BY number DESC LIMIT $3",
         timetable,
         below,

@@ -145,11 +145,11 @@ class TimetableVersions:
             )
 
     async def add(
-        self, principal: Principal, *, timetable: TimetableId, base: Version, new: NewVersion, content: str
+        self, principal: Principal, *, timetable: TimetableId, latest_seen: int, new: NewVersion, content: str
     ) -> VersionRecord:
         """Add a version that was made from the latest. Raises ``NotFound``, ``Stale``."""
         async with self._db.tenant(principal.school, actor=principal.user_id) as tx:
-            await locked(tx, timetable, base.record.number)
+            await locked(tx, timetable, latest_seen)
             return await store.add_version(
                 tx, timetable, new, content, created_by=principal.user_id, now=self._clock.now()
             )

@@ -27,6 +27,7 @@ _TAGS = {
     "policies": "Assessment, grading, approval and reminders, as versioned data.",
     "jobs": "Long work: state, progress and cancelling.",
     "school": "The school, its sessions, terms, levels and class arms.",
+    "timetables": "Timetables: searched for, explained, checked, swapped, repaired, published.",
     "teaching": "Who teaches what to whom.",
     "webhooks": "Other systems that hear of the school's events (Standard Webhooks).",
 }

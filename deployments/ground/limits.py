@@ -13,6 +13,8 @@ from deployments.ground.problem import TooLarge, from_error
 
 _JSON_MAX_BYTES = 1024 * 1024
 """The largest JSON body is a class's attendance or a hundred ids, some kB."""
+_LARGE_JSON = ("/api/timetable/", 10 * 1024 * 1024)
+"""A timetable's problem of 200 classes is some 4 MB."""
 _ENVELOPE_BYTES = 64 * 1024
 """What multipart puts around a file."""
 
@@ -55,12 +57,18 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        limit = self._upload_max if headers.get("content-type", "").startswith("multipart/") else _JSON_MAX_BYTES
+        is_upload = headers.get("content-type", "").startswith("multipart/")
+        limit = self._upload_max if is_upload else _json_limit(scope["path"])
         stated = headers.get("content-length", "")
         if stated.isdigit() and int(stated) > limit:
             await from_error(_too_large(limit))(scope, receive, send)
             return
         await self.app(scope, _counted(receive, limit), send)
+
+
+def _json_limit(path: str) -> int:
+    prefix, large = _LARGE_JSON
+    return large if path.startswith(prefix) else _JSON_MAX_BYTES
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

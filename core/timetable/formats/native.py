@@ -57,12 +57,19 @@ def write_timetable(timetable: Timetable) -> bytes:
     return _written(timetable)
 
 
-def read_part(form: type[_Read], content: Mapping[str, Any], calendar: Calendar | None = None) -> _Read:
+def read_object(data: bytes, *, limit_bytes: int = LIMIT_BYTES) -> dict[str, Any]:
+    """Return the JSON object in some bytes. Raises ``InvalidInput`` where there is none."""
+    return _object(data, limit_bytes)
+
+
+def read_part(
+    form: type[_Read], content: Mapping[str, Any], calendar: Calendar | None = None, *, strict: bool = True
+) -> _Read:
     """Return what was read as JSON already, in its form; with a calendar, slots may be written by day and period.
 
     Raises ``InvalidInput`` with the place of each mistake.
     """
-    return _validated(form, content if calendar is None else _with_slots(content, calendar))
+    return _validated(form, content if calendar is None else _with_slots(content, calendar), strict=strict)
 
 
 def _written(value: BaseModel) -> bytes:
@@ -90,9 +97,9 @@ def _no_json(what: str) -> InvalidInput:
     return InvalidInput(what, [Fault("", what)])
 
 
-def _validated(form: type[_Read], content: Any, where: str = "") -> _Read:
+def _validated(form: type[_Read], content: Any, where: str = "", *, strict: bool = True) -> _Read:
     try:
-        return form.model_validate_json(json.dumps(content), strict=True)
+        return form.model_validate_json(json.dumps(content), strict=strict)
     except RecursionError as error:
         raise _no_json(TOO_DEEP) from error
     except ValidationError as error:

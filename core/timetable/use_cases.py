@@ -1,0 +1,27 @@
+"""Everything that is done with timetables, in one hand."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from core.clock import Clock
+from core.ports import Database
+from core.timetable.judging import TimetableJudge
+from core.timetable.race_jobs import RaceJobs
+from core.timetable.requesting import TimetableRequests
+from core.timetable.versions import TimetableVersions
+
+
+@dataclass(frozen=True, slots=True)
+class Timetables:
+    """The use cases of timetables."""
+
+    requests: TimetableRequests
+    races: RaceJobs
+    versions: TimetableVersions
+    judge: TimetableJudge
+
+    @classmethod
+    def over(cls, db: Database, clock: Clock) -> Self:
+        """Return them over their ports."""
+        requests, versions = TimetableRequests(db, clock), TimetableVersions(db, clock)
+        return cls(requests, RaceJobs(db, versions), versions, TimetableJudge(requests, versions))
