@@ -69,8 +69,8 @@ def solved(
 ) -> Outcome:
     """Return what a solver makes of a program."""
     budget = Budget(seconds=seconds, seed=seed, feasibility_only=feasibility_only)
-    report = [].append if told is None else told.append
-    return solver.solve(program, budget, report=report, stopped=stopped, hint=hint)
+    heard: list[Progress] = [] if told is None else told
+    return solver.solve(program, budget, report=heard.append, stopped=stopped, hint=hint)
 
 
 @pytest.mark.parametrize("solver", [EjectionChain(), Annealing(moves=20_000, from_nothing=True)])

@@ -1,5 +1,7 @@
 """Random numbers for kernels: splitmix64, whose one word of state comes from the seed."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,13 +22,16 @@ def throw(dice: Dice) -> np.uint64:
     z = dice[0]
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    found: np.uint64 = z ^ (z >> np.uint64(31))
+    return found
 
 
 @inner
 def below(dice: Dice, most: int) -> int:
     """Return a random number of 0 to ``most`` - 1, for ``most`` below 2**31."""
-    return np.int64(((throw(dice) >> np.uint64(33)) * np.uint64(most)) >> np.uint64(31))
+    found: Any = np.int64(((throw(dice) >> np.uint64(33)) * np.uint64(most)) >> np.uint64(31))
+    as_int: int = found
+    return as_int
 
 
 @inner

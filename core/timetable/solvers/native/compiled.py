@@ -9,26 +9,28 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numba
-from numba.core import config
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 HERE = Path(__file__).parent
 
+config: Any = numba.config
+jit: Any = numba.njit
+
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile what Python calls, at its first call; callers see its own signature. What is compiled is kept."""
-    kernel: Callable[P, R] = numba.njit(cache=CACHED, nogil=True, error_model="numpy")(function)
+    kernel: Callable[P, R] = jit(cache=CACHED, nogil=True, error_model="numpy")(function)
     return kernel
 
 
 def inner(function: Callable[P, R]) -> Callable[P, R]:
     """Compile what only kernels call, as a part of theirs: without a door from Python it takes half as long."""
-    part: Callable[P, R] = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(
+    part: Callable[P, R] = jit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(
         function
     )
     return part
@@ -54,11 +56,8 @@ def _is_writable(folder: Path) -> bool:
         return False
 
 
-def _keep_what_is_compiled() -> bool:
-    folder = cache_folder()
-    if folder is not None and not str(config.CACHE_DIR).endswith(folder.name):
-        config.CACHE_DIR = str(folder)
-    return folder is not None
-
-
-CACHED = _keep_what_is_compiled()
+FOLDER = cache_folder()
+"""Where this process keeps what it compiles; None where it can't, and compiles anew each time."""
+CACHED = FOLDER is not None
+if FOLDER is not None:
+    config.CACHE_DIR = str(FOLDER)

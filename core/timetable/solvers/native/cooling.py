@@ -21,6 +21,7 @@ from core.timetable.solvers.native.layout import (
     START,
     START_FROM,
     START_LIST,
+    whole,
 )
 from core.timetable.solvers.native.moving import change_room, exchange, random_start, turn_round
 from core.timetable.solvers.native.pack import Ints
@@ -37,10 +38,10 @@ TO_ROOM, TO_TURN, TO_ALONE, TO_NEAR, LONGEST = range(7, 12)
 """Of 100 moves, up to which one each kind goes; the longest chain."""
 NUMBERS = 12
 
-ALONE, WITH_NEIGHBOURS, ALL = np.int64(0), np.int64(1), np.int64(1 << 20)
+ALONE, WITH_NEIGHBOURS, ALL = whole(0), whole(1), whole(1 << 20)
 FINE = 1024
 """Soft points that weigh as one hard one where a timetable is filled."""
-PERCENT = np.int64(100)
+PERCENT = whole(100)
 
 
 @inner

@@ -2,8 +2,6 @@
 
 # ruff: noqa: PLR0917 - numba kernels take their arrays by position
 
-import numpy as np
-
 from core.timetable.solvers.native.chance import Dice, below
 from core.timetable.solvers.native.compiled import compiled, inner
 from core.timetable.solvers.native.layout import (
@@ -43,6 +41,7 @@ from core.timetable.solvers.native.layout import (
     TRACK_OF_FROM,
     TRACK_TERM,
     TRACK_TERM_FROM,
+    whole,
 )
 from core.timetable.solvers.native.pack import Ints
 from core.timetable.solvers.native.state import clear, note, own_room, put, take, undo
@@ -52,10 +51,10 @@ STEPS, WAITING, FEWEST, SINCE, PATIENCE = range(5)
 NUMBERS = 5
 FINE = 1024
 """Parts of one unit of weight, in which soft costs tell equals apart."""
-NEVER = np.int64(1 << 60)
-ANYTHING = np.int64((1 << 60) - 1)
-TWO = np.int64(2)
-TENURE = np.int64(12)
+NEVER = whole(1 << 60)
+ANYTHING = whole((1 << 60) - 1)
+TWO = whole(2)
+TENURE = whole(12)
 """Steps for which a block that was taken off does not go back to where it was, and a random part more."""
 
 

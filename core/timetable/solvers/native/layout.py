@@ -5,6 +5,8 @@ A kernel takes ``p`` (the problem, never written), ``s`` (where everything is) a
 begins: ``p[p[FIELD] + i]``; a state's table is ``s[p[FIELD] + i]``.
 """
 
+from typing import Any, cast
+
 import numpy as np
 
 (
@@ -132,6 +134,13 @@ EACH, SUM_DEVIATION, SUM_VALUE = range(3)
 SAME_START, NO_OVERLAP, BEFORE, DAYS_APART, NOT_NEXT, SAME_DAY, DIFFERENT_DAY, NEXT, OFFSET = range(9)
 """As in ``program.Measure``, ``Combine`` and ``Relation``, which a test holds them to."""
 
-ON, OFF = np.int64(1), np.int64(-1)
-AS_IT_WAS, CHOOSE, EMPTY = np.int64(0), np.int64(1), np.int64(1)
-"""Arguments of kernels. A plain literal in a call would have numba compile the callee once for each value."""
+
+def whole(number: int) -> int:
+    """Return a number as kernels hand it to each other: of a plain literal numba would compile the callee anew."""
+    word: Any = np.int64(number)
+    return cast("int", word)
+
+
+ON, OFF = whole(1), whole(-1)
+AS_IT_WAS, CHOOSE, EMPTY = whole(0), whole(1), whole(1)
+"""Arguments of kernels: which way a block goes, which rooms it takes, where an empty journal ends."""

@@ -34,7 +34,8 @@ from core.timetable.solvers.native.state import note, overlaps_in_room, put, tak
 @inner
 def is_allowed(p: Ints, block: int, start: int) -> bool:
     """Tell whether a block may start there."""
-    return 0 <= start < p[SLOTS] and p[p[START_COST] + block * p[SLOTS] + start] >= 0
+    found: bool = 0 <= start < p[SLOTS] and p[p[START_COST] + block * p[SLOTS] + start] >= 0
+    return found
 
 
 @inner
@@ -166,4 +167,5 @@ def change_room(p: Ints, s: Ints, t: Ints, journal: Ints, dice: Dice, block: int
 def random_start(p: Ints, dice: Dice, block: int) -> int:
     """Return one of the block's starts."""
     first = p[p[START_FROM] + block]
-    return p[p[START_LIST] + first + below(dice, p[p[START_FROM] + block + 1] - first)]
+    found: int = p[p[START_LIST] + first + below(dice, p[p[START_FROM] + block + 1] - first)]
+    return found

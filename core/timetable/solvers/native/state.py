@@ -156,7 +156,8 @@ def best_room(p: Ints, s: Ints, block: int, need: int, start: int) -> int:
         if taken < least:
             best, least = room, taken
         if taken == 0 and (wish < 0 or room == wish):
-            return room
+            found: int = room
+            return found
     return best
 
 

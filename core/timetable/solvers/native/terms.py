@@ -66,7 +66,8 @@ def deviation_of(p: Ints, term: int, value: int) -> int:
     low = p[p[TERM_LOW] + term]
     if value < low:
         return 0 if value == 0 and p[p[TERM_OR_ZERO] + term] else low - value
-    return max(0, value - p[p[TERM_HIGH] + term])
+    found: int = max(0, value - p[p[TERM_HIGH] + term])
+    return found
 
 
 @inner
@@ -167,7 +168,8 @@ def forgiven(p: Ints, s: Ints, term: int) -> int:
         function, total = p[p[TERM_FUNCTION] + term], s[p[TERM_SUM] + term]
         whole = total if p[p[TERM_COMBINE] + term] == SUM_DEVIATION else debt
         most = p[p[TERM_WEIGHT] + term] * (cost_of(function, whole) - cost_of(function, whole - debt))
-    return most if left >= debt else most * left // debt
+    found: int = most if left >= debt else most * left // debt
+    return found
 
 
 @inner

@@ -65,7 +65,8 @@ def day_relation(p: Ints, relation: int, amount: int, first: int, second: int, e
     if relation == DIFFERENT_DAY:
         return 1 if one == other else 0
     if relation == DAYS_APART:
-        return max(0, amount - abs(one - other))
+        found: int = max(0, amount - abs(one - other))
+        return found
     follows = one == other and second == end
     return (1 if follows else 0) if relation == NOT_NEXT else (0 if follows else 1)
 
@@ -80,7 +81,8 @@ def pair_deviation(p: Ints, pair: int, first: int, second: int) -> int:
         return 1 if first != second else 0
     if relation == NO_OVERLAP:
         other_end = second + p[p[DURATION] + p[p[PAIR_SECOND] + pair]]
-        return max(0, min(end, other_end) - max(first, second))
+        found: int = max(0, min(end, other_end) - max(first, second))
+        return found
     if relation == BEFORE:
         return 1 if second < end + amount else 0
     if relation == OFFSET:
@@ -123,7 +125,8 @@ def building_of(p: Ints, s: Ints, travel: int, stop: int) -> int:
     """Return the building in which a stop is, -1 where that doesn't count."""
     need = p[p[STOP_NEED] + stop]
     if need < 0:
-        return p[p[TRAVEL_HOME] + travel]
+        found: int = p[p[TRAVEL_HOME] + travel]
+        return found
     room = s[p[ROOM_OF] + need]
     return p[p[BUILDING_OF] + room] if room >= 0 else -1
 
@@ -141,7 +144,8 @@ def hurry(p: Ints, s: Ints, travel: int, one: int, other: int) -> int:
         return 0
     wanted = p[p[TRAVEL_SLOTS] + (travel * p[BUILDINGS] + here) * p[BUILDINGS] + there]
     row = travel * p[SLOTS]
-    return max(0, wanted - (p[p[TRAVEL_BEGINS] + row + after] - p[p[TRAVEL_ENDS] + row + last]))
+    found: int = max(0, wanted - (p[p[TRAVEL_BEGINS] + row + after] - p[p[TRAVEL_ENDS] + row + last]))
+    return found
 
 
 @inner

@@ -5,7 +5,7 @@ import time
 
 from core.timetable.program import CLASH, Block, Exclusive, Program
 from core.timetable.solvers.native import Annealing, EjectionChain
-from core.timetable.solvers.native.compiled import cache_folder
+from core.timetable.solvers.native.compiled import FOLDER
 from core.timetable.solvers.port import Budget
 
 
@@ -33,4 +33,4 @@ def warm() -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"kernels compiled in {warm():.1f} s of CPU, kept in {cache_folder()}\n")
+    sys.stdout.write(f"kernels compiled in {warm():.1f} s of CPU, kept in {FOLDER or 'no place'}\n")
