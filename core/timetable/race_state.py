@@ -26,6 +26,8 @@ _MOST_IN_VAIN = 3
 _AT_ONCE_S = 0.5
 _LEAST_RUN_S = 0.1
 """Less time is not worth a start."""
+_BLOCKS_JUDGED_A_SECOND = 2_000
+"""A tenth of what the judge can do: it takes the processor from the racers it judges."""
 _BEHIND_SHARE = 0.1
 """An improver that lies behind the best for this share of the budget starts again from it."""
 
@@ -74,6 +76,7 @@ class RaceState:
         self._records: dict[str, _Record] = {racer.name: _Record() for racer in (*lineup.finders, *lineup.improvers)}
         self._tally = _Tally()
         self._runs = 0
+        self._judge_again_at = now
         self._end: Status | None = None
         self._cancelled = False
         self._partial: tuple[int, Assignment] | None = None
@@ -107,9 +110,10 @@ class RaceState:
                     case Ended():
                         self._ended(going, event.outcome, now)
                     case Died():
-                        self._died(going, event.why)
-        for going in list(self._going.values()):
-            self._judge_candidate(going, now)
+                        self._died(going, event.why, now)
+        if self.best is None or now >= self._judge_again_at:
+            for going in sorted(self._going.values(), key=_claimed):
+                self._judge_candidate(going, now)
 
     def decide(self, places: int, now: float) -> list[Start | Stop]:
         """Return what to do now."""
@@ -184,7 +188,9 @@ class RaceState:
         record.in_vain = record.in_vain + 1 if fruitless and now - going.since < _AT_ONCE_S else 0
         self._close(number, outcome.attempts)
 
-    def _died(self, going: _Going, why: str) -> None:
+    def _died(self, going: _Going, why: str, now: float) -> None:
+        if not self._cancelled:
+            self._judge_candidate(going, now)
         if not going.stopping:
             record = self._records[going.run.racer.name]
             record.failures += 1
@@ -205,6 +211,7 @@ class RaceState:
         if not self._would_improve(candidate):
             return
         score = self._judge(candidate.best)
+        self._judge_again_at = now + len(candidate.best.starts) / _BLOCKS_JUDGED_A_SECOND
         if score.hard:
             self._records[going.run.racer.name].out = True
             self._fail(going, "racer_result_refused", "; ".join(score.problems[:3]) or f"hard cost {score.hard}")
@@ -322,6 +329,11 @@ class RaceState:
             raise Broken("no solver was able to work on this: " + " | ".join(self._tally.failures))
         else:
             self._finish(Status.TIMED_OUT)
+
+
+def _claimed(going: _Going) -> float:
+    soft = going.candidate.soft if going.candidate is not None else None
+    return float("inf") if soft is None else soft
 
 
 def _as_progress(outcome: Outcome) -> Progress:

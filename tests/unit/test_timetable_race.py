@@ -102,6 +102,17 @@ def test_a_proven_best_ends_the_race() -> None:
     assert outcome.cpu_s == 4.0
 
 
+def test_improvements_wait_for_the_judge_and_are_not_lost() -> None:
+    """Bests that follow close on each other are judged once, the newest; one that waits outlives its racer's death."""
+    course = Course()
+    course.after(0)
+    course.after(2, course.ended(A, Status.FEASIBLE, THIRD, 6), course.ended(B, Status.CANCELLED))
+    course.after(0.0001, course.found(C, SECOND, 3))
+    assert course.state.soft == 6
+    course.after(0.0001, course.died(C))
+    assert course.state.soft == 3
+
+
 def test_the_time_is_up_and_the_best_is_kept() -> None:
     """At the deadline all are stopped; what one of them brings with its last word still counts."""
     course = Course()
