@@ -1,4 +1,7 @@
-"""The link of an absence message: a guardian says why, without a login. For people, so every answer is a page."""
+"""The link of an absence message: a guardian says why, without a login. For people, so every answer is a page.
+
+A page is in the language that its address asks for (``?lang=yo``), else in the guardian's, else in the browser's.
+"""
 
 import math
 from collections.abc import Hashable
@@ -9,6 +12,8 @@ from starlette.responses import HTMLResponse
 from core.errors import InvalidInput, NotFound, SchoolOSError, TooMany, Unavailable
 from core.notifications.absence_link import LinkExpired
 from core.notifications.absence_link_reasons import AbsenceReasons
+from core.notifications.absence_words import PageWords, language_or_none, words_in
+from core.school.model import Language
 from deployments.absence_page import asking, notice, thanking
 from deployments.ground.limits import RateLimiter
 from deployments.services import Services, ServicesDep
@@ -37,9 +42,10 @@ class PageLimits:
 async def show_absence(request: Request, services: ServicesDep, token: str) -> HTMLResponse:
     """Show the form. Reading changes nothing: phones open links to preview them."""
     try:
-        return asking(await _usable(request, services, token).page(token))
+        page = await _usable(request, services, token).page(token)
+        return asking(page, _words(request, page.language))
     except SchoolOSError as error:
-        return _told(request, error)
+        return await _told(request, services, token, error)
 
 
 @router.post("/a/{token}")
@@ -49,11 +55,14 @@ async def give_reason(request: Request, services: ServicesDep, token: str) -> HT
         reasons = _usable(request, services, token)
         reason, note = await _form(request)
         try:
-            return thanking(await reasons.give(token, reason=reason, note=note))
+            page = await reasons.give(token, reason=reason, note=note)
+            return thanking(page, _words(request, page.language))
         except InvalidInput as error:
-            return asking(await reasons.page(token), error.message.capitalize() + ".")
+            page = await reasons.page(token)
+            wrong_reason = any(fault.where == "/reason" for fault in error.faults)
+            return asking(page, _words(request, page.language), "choose" if wrong_reason else "too_long")
     except SchoolOSError as error:
-        return _told(request, error)
+        return await _told(request, services, token, error)
 
 
 def _usable(request: Request, services: Services, token: str) -> AbsenceReasons:
@@ -72,27 +81,45 @@ async def _form(request: Request) -> tuple[str, str]:
         return str(form.get("reason", "")), str(form.get("note", ""))
 
 
-def _told(request: Request, error: SchoolOSError) -> HTMLResponse:
+async def _told(request: Request, services: Services, token: str, error: SchoolOSError) -> HTMLResponse:
     match error:
         case LinkExpired():
-            line = "This link is out of date, or the register has been corrected. Call the school if you need to."
-            return notice("This link has ended", line, 410)
+            return notice(_words(request, await _language(services, token)), "ended", 410)
         case TooMany():
-            return _later(error.retry_after_s)
+            return _later(request, error.retry_after_s)
         case Unavailable():
-            return notice("Not just now", "The school can't be reached just now. Try again in a minute.", 503)
+            return notice(_words(request), "unavailable", 503)
     if isinstance(error, NotFound):
         try:
             _limits(request).guesses.take(request.client.host if request.client else "")
         except TooMany as limit:
-            return _later(limit.retry_after_s)
-    line = "Check that the whole link was opened, as it stands in the school's message."
-    return notice("This link does not work", line, 404)
+            return _later(request, limit.retry_after_s)
+    return notice(_words(request), "wrong", 404)
 
 
-def _later(after_s: float | None) -> HTMLResponse:
+async def _language(services: Services, token: str) -> Language | None:
+    """Return the language of a link that has ended, where it can be had."""
+    try:
+        return await services.absences.language(token) if services.absences else None
+    except SchoolOSError:
+        return None
+
+
+def _words(request: Request, guardians: Language | None = None) -> PageWords:
+    asked = language_or_none(request.query_params.get("lang"))
+    return words_in(asked or guardians or _of_browser(request) or Language.EN)
+
+
+def _of_browser(request: Request) -> Language | None:
+    # Browsers list the languages in the order of their reader's wish.
+    listed = request.headers.get("accept-language", "").split(",")
+    known = (language_or_none(each.partition(";")[0].strip()) for each in listed)
+    return next(filter(None, known), None)
+
+
+def _later(request: Request, after_s: float | None) -> HTMLResponse:
     wait = {"Retry-After": str(max(1, math.ceil(after_s or 60)))}
-    return notice("Please wait", "This was opened too often. Try again later, or call the school.", 429, wait)
+    return notice(_words(request), "later", 429, wait)
 
 
 def _limits(request: Request) -> PageLimits:

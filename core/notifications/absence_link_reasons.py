@@ -9,7 +9,9 @@ from core.errors import Fault, InvalidInput, NotFound, TooMany
 from core.ids import DeliveryId, SchoolId
 from core.notifications import absence_link_store as store
 from core.notifications.absence_link import AbsenceLinks, LinkExpired
+from core.notifications.absence_words import language_or_none
 from core.ports import Database, Row, Transaction
+from core.school.model import Language
 from core.telemetry import get_logger
 
 log = get_logger("notifications")
@@ -38,6 +40,8 @@ class AbsencePage:
     late: bool
     answered: bool
     """Whether a reason was given before; not which."""
+    language: Language
+    """The guardian's, in which the message was written."""
 
 
 class AbsenceReasons:
@@ -49,12 +53,17 @@ class AbsenceReasons:
         self._links = links
 
     def delivery_of(self, token: str) -> DeliveryId:
-        """Return whose link it is. Raises ``NotFound`` or ``LinkExpired``."""
-        return self._links.read(token, self._clock.now())
+        """Return whose link it is or was. Raises ``NotFound``."""
+        return self._links.delivery_of(token)
+
+    async def language(self, token: str) -> Language | None:
+        """Return the language of a link's guardian, also of one that has ended. Raises ``NotFound``."""
+        async with self._db.dispatch() as every_school:
+            return language_or_none(await store.language_of(every_school, self.delivery_of(token)))
 
     async def page(self, token: str) -> AbsencePage:
         """Return what the page shows. Raises ``NotFound``, or ``LinkExpired``: also where the register was mended."""
-        delivery_id = self.delivery_of(token)
+        delivery_id = self._links.read(token, self._clock.now())
         async with self._db.tenant(await self._school_of(delivery_id), read_only=True) as tx:
             return _shown(await _absence(tx, delivery_id))
 
@@ -64,7 +73,7 @@ class AbsenceReasons:
         Raises ``NotFound``, ``LinkExpired``, ``InvalidInput``, and ``TooMany`` where it was replaced too often.
         """
         chosen, note = _checked(reason, note)
-        delivery_id = self.delivery_of(token)
+        delivery_id = self._links.read(token, self._clock.now())
         async with self._db.tenant(await self._school_of(delivery_id)) as tx:
             row = await _absence(tx, delivery_id)
             if (row["reason"], row["note"]) != (chosen, note):
@@ -111,4 +120,5 @@ def _checked(reason: str, note: str) -> tuple[AbsenceReason, str]:
 
 
 def _shown(row: Row) -> AbsencePage:
-    return AbsencePage(row["given_names"], row["day"], row["status"] == "late", row["reason"] is not None)
+    language = language_or_none(row["language"]) or Language.EN
+    return AbsencePage(row["given_names"], row["day"], row["status"] == "late", row["reason"] is not None, language)

@@ -6,10 +6,11 @@ from core.ids import DeliveryId, RegisterId, SchoolId, StudentId, UserId
 from core.ports import Row, Transaction
 
 _SCHOOL = "SELECT school_id FROM deliveries WHERE id = $1 AND event_type = 'attendance.marked'"
+_LANGUAGE = "SELECT language FROM deliveries WHERE id = $1 AND event_type = 'attendance.marked'"
 
 # What the message was about: the outbox knows of which class and day it told.
 _ABSENCE = """
-SELECT r.id AS register_id, r.day, d.student_id, d.recipient_id, s.given_names, entry.status,
+SELECT r.id AS register_id, r.day, d.student_id, d.recipient_id, d.language, s.given_names, entry.status,
        EXISTS (SELECT FROM users u JOIN guardianships k ON (k.school_id, k.guardian_id) = (u.school_id, u.guardian_id)
                WHERE u.school_id = d.school_id AND u.id = d.recipient_id AND u.active
                  AND k.student_id = d.student_id) AS is_ward,
@@ -39,6 +40,12 @@ async def school_of(tx: Transaction, delivery_id: DeliveryId) -> SchoolId | None
     """Return the school of a message about an absence, or None; over all schools."""
     found = await tx.fetchval(_SCHOOL, delivery_id)
     return SchoolId(found) if found else None
+
+
+async def language_of(tx: Transaction, delivery_id: DeliveryId) -> str | None:
+    """Return the language a message about an absence was written in, or None; over all schools."""
+    found: str | None = await tx.fetchval(_LANGUAGE, delivery_id)
+    return found
 
 
 async def absence(tx: Transaction, delivery_id: DeliveryId) -> Row | None:

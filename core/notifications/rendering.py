@@ -46,6 +46,21 @@ def text_of(channel: Channel, written: str) -> Text:
     return Text(title.strip(), body.strip())
 
 
+def sandbox(folder: FileSystemLoader | None = None) -> ImmutableSandboxedEnvironment:
+    """Return what templates are run in: no functions, no changes, no name that is not known."""
+    environment = ImmutableSandboxedEnvironment(
+        loader=folder,
+        autoescape=False,  # the messages are plain text; `plain` takes care of each value
+        undefined=StrictUndefined,
+        finalize=plain,
+        auto_reload=False,
+        keep_trailing_newline=False,
+    )
+    # No functions stand in a message: without them a template starts from its values alone, in half the time.
+    environment.globals.clear()
+    return environment
+
+
 class Templates:
     """Renders messages in a sandbox; an unknown name in a template is an error, never an empty place."""
 
@@ -53,16 +68,7 @@ class Templates:
         """Take what a delivery's own values are beside its content, such as its link."""
         self.beside = beside
         self._folder = FileSystemLoader(folder)
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=self._folder,
-            autoescape=False,  # the messages are plain text; `plain` takes care of each value
-            undefined=StrictUndefined,
-            finalize=plain,
-            auto_reload=False,
-            keep_trailing_newline=False,
-        )
-        # No functions stand in a message: without them a template starts from its values alone, in half the time.
-        self._environment.globals.clear()
+        self._environment = sandbox(self._folder)
         self._find = cache(self._load)
         self._compile = lru_cache(maxsize=_OWN)(self._environment.from_string)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from markupsafe import escape
 
 from cluster.settings import HttpSettings, Settings
 from cluster.wiring_ground import installation_key
@@ -17,9 +18,12 @@ from core.clock import FakeClock
 from core.events.envelope import Event
 from core.ids import DeliveryId
 from core.notifications.absence_link import HOLDS_FOR, AbsenceLinks
+from core.notifications.absence_link_reasons import AbsenceReason
+from core.notifications.absence_words import words_in
 from core.notifications.fanout import FanOut
 from core.notifications.model import Channel, Delivery
 from core.notifications.rendering import Templates
+from core.school.model import Language
 from tests.factories.http import bearer, make_client, settings_for
 from tests.factories.notifications import ALL
 from tests.factories.school import MadeSchool, make_school
@@ -224,6 +228,57 @@ async def test_an_old_link_is_a_friendly_410(morning: Morning, db: PostgresDatab
     assert (await morning.client.get(path)).status_code == 410
     assert (await morning.client.post(path, data={"reason": "sick"})).status_code == 410
     assert await rows(db, morning) == []
+
+
+async def speaks(db: PostgresDatabase, morning: Morning, language: str) -> None:
+    """Let every guardian of the school read a language."""
+    async with db.tenant(morning.school.id) as tx:
+        await tx.execute("UPDATE guardians SET language = $1", language)
+
+
+@pytest.mark.parametrize("language", list(Language))
+async def test_the_page_is_in_the_guardians_language(
+    morning: Morning, db: PostgresDatabase, language: Language
+) -> None:
+    """Form, complaint, thanks and the end of the link are in the language the message was in, and say which it is."""
+    await speaks(db, morning, language)
+    path, words = await link(db, morning), words_in(language)
+    form = await morning.client.get(path)
+    wrong = await morning.client.post(path, data={"reason": "holiday"})
+    thanks = await morning.client.post(path, data={"reason": "sick"})
+    morning.clock.advance(HOLDS_FOR + timedelta(hours=1))
+    ended = await morning.client.get(path)
+    assert [each.status_code for each in (form, wrong, thanks, ended)] == [200, 422, 200, 410]
+    for answer, name in ((form, "ask_title"), (wrong, "choose"), (thanks, "thanks_title"), (ended, "ended_title")):
+        assert f'<html lang="{language}">' in answer.text
+        assert answer.headers["content-language"] == language
+        assert str(escape(words.say(name))) in answer.text
+        assert len(answer.content) < 5000
+    assert all(str(escape(words.say(each.value))) in form.text for each in AbsenceReason)
+
+
+async def test_the_language_is_switched_by_a_plain_link(morning: Morning, db: PostgresDatabase) -> None:
+    """Each page links to itself in every language; what the address asks for counts before the guardian's own."""
+    await speaks(db, morning, "ha")
+    path = await link(db, morning)
+    page = (await morning.client.get(path)).text
+    assert re.findall(r'<a href="\?lang=(\w+)" lang="\1"', page) == list(Language)
+    assert 'lang="ha" hreflang="ha" aria-current="true"' in page
+    other = await morning.client.get(path, params={"lang": "ig"})
+    assert '<html lang="ig">' in other.text
+    thanks = await morning.client.post(path, params={"lang": "ig"}, data={"reason": "sick"})
+    assert words_in(Language.IG).say("thanks_title") in thanks.text
+    assert '<html lang="ha">' in (await morning.client.get(path, params={"lang": "<b>"})).text
+
+
+async def test_a_wrong_link_speaks_the_browsers_language(morning: Morning) -> None:
+    """Where no guardian is known the browser's first known language is taken, else English; the links are there too."""
+    for header, language in (("fr-FR, yo-NG;q=0.8, en;q=0.5", "yo"), ("fr", "en"), ("", "en")):
+        answer = await morning.client.get("/a/guess", headers={"Accept-Language": header})
+        assert answer.status_code == 404
+        assert f'<html lang="{language}">' in answer.text
+        assert str(escape(words_in(Language(language)).say("wrong"))) in answer.text
+        assert answer.text.count('<a href="?lang=') == len(Language)
 
 
 async def test_a_mended_register_ends_the_link(morning: Morning, db: PostgresDatabase) -> None:
