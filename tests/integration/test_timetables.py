@@ -220,7 +220,7 @@ async def test_a_swap_is_checked_before_it_is_made(
     there = {"classArmId": ruby["id"], "day": taken["day"], "period": int(taken["period"])}
     refused = await admin.post(path, {"slot1": {"lessonId": first}, "slot2": there}, 409, **{"If-Match": '"1"'})
     assert "at the same time" in refused["detail"]
-    free = next(
+    free = await anext(
         {"classArmId": ruby["id"], "day": made["grid"]["days"][d]["name"], "period": p + 1}
         for d, day in enumerate(ruby["days"])
         for p, cell in enumerate(day)
