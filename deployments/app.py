@@ -32,6 +32,7 @@ from deployments import (
     spend,
     timetable,
     timetable_jobs,
+    timetable_outputs,
     verify,
     webhooks,
 )
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     verify.router,
     timetable_jobs.router,
     timetable.router,
+    timetable_outputs.router,
     notifications.router,
     message_templates.router,
     notification_trail.router,

@@ -76,6 +76,26 @@ def explaining(problem: Problem, budget: Budget) -> Errand:
     return Errand(partial(_explain, problem, budget), budget.seconds)
 
 
+def suggesting(
+    problem: Problem,
+    timetable: Timetable,
+    seconds: float,
+    *,
+    lesson: str | None,
+    who: tuple[str, str] | None,
+    most: int,
+) -> Errand:
+    """Return the errand to suggest changes by hand; it brings ``suggesting.Suggestion``s."""
+    work = partial(_suggest, problem, timetable, seconds=seconds, lesson=lesson, who=who, most=most)
+    return Errand(work, 2 * seconds)
+
+
+def _suggest(problem: Problem, timetable: Timetable, report: Report, **asked: Any) -> Any:  # noqa: ARG001 - as every errand
+    from core.timetable.suggesting import suggest  # noqa: PLC0415 - needed in the errand's process only
+
+    return suggest(problem, timetable, **asked)
+
+
 def _mend(
     problem: Problem,
     previous: Timetable,

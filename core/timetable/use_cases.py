@@ -6,6 +6,7 @@ from typing import Self
 from core.clock import Clock
 from core.ports import Database
 from core.timetable.judging import TimetableJudge
+from core.timetable.outputs import TimetableOutputs
 from core.timetable.race_jobs import RaceJobs
 from core.timetable.requesting import TimetableRequests
 from core.timetable.versions import TimetableVersions
@@ -19,9 +20,16 @@ class Timetables:
     races: RaceJobs
     versions: TimetableVersions
     judge: TimetableJudge
+    outputs: TimetableOutputs
 
     @classmethod
     def over(cls, db: Database, clock: Clock) -> Self:
         """Return them over their ports."""
         requests, versions = TimetableRequests(db, clock), TimetableVersions(db, clock)
-        return cls(requests, RaceJobs(db, versions), versions, TimetableJudge(requests, versions))
+        return cls(
+            requests,
+            RaceJobs(db, versions),
+            versions,
+            TimetableJudge(requests, versions),
+            TimetableOutputs(db, versions),
+        )

@@ -1,0 +1,117 @@
+"""What people take away from a timetable: somebody's week, files of it, and suggestions for changes by hand."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from core.access.principal import Principal, Scope
+from core.errors import Conflict, NotFound
+from core.ids import TimetableId
+from core.ports import Database
+from core.timetable import store
+from core.timetable.apart import run_apart
+from core.timetable.errands import Came, suggesting
+from core.timetable.grid import Grid, grid
+from core.timetable.grid_dates import TermDates
+from core.timetable.suggesting import Suggestion
+from core.timetable.versions import Shown, TimetableVersions
+
+_SUGGEST_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Of whom something is asked: (``group``, ``teacher`` or ``room``, id)."""
+
+    kind: str
+    id: str
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """As the pure modules take it."""
+        return self.kind, self.id
+
+
+class TimetableOutputs:
+    """Grids, files and suggestions."""
+
+    def __init__(self, db: Database, versions: TimetableVersions) -> None:
+        self._db = db
+        self._versions = versions
+
+    async def week(self, principal: Principal, *, timetable: TimetableId, whose: Whose) -> Grid:
+        """Return somebody's week, of the version that the caller may see."""
+        shown = await self._shown(principal, timetable, whose)
+        return await asyncio.to_thread(grid, shown.version.problem, shown.version.timetable, whose.pair)
+
+    async def workbook(self, principal: Principal, *, timetable: TimetableId, whose: Whose | None) -> bytes:
+        """Return an Excel file: of the whole school, or of somebody."""
+        shown = await self._shown(principal, timetable, whose)
+        return await asyncio.to_thread(_workbook, shown, whose)
+
+    async def calendar(self, principal: Principal, *, timetable: TimetableId, whose: Whose) -> bytes:
+        """Return somebody's lessons as an iCalendar file of the published version's session.
+
+        Raises ``Conflict`` where nothing is published.
+        """
+        shown = await self._shown(principal, timetable, whose)
+        record = shown.record
+        if record.published_version is None or record.session_id is None or record.published_at is None:
+            raise Conflict("a calendar is of a published timetable; publish a version")
+        published = await self._versions.get(principal, timetable=timetable, number=record.published_version)
+        async with self._db.tenant(principal.school, read_only=True) as tx:
+            dates = await store.session_dates(tx, record.session_id)
+        return await asyncio.to_thread(_calendar, published, whose, TermDates(**dates))
+
+    async def suggest(
+        self, principal: Principal, *, timetable: TimetableId, lesson: str | None, whose: Whose | None, most: int
+    ) -> tuple[Sequence[Suggestion], Shown]:
+        """Return changes of the latest version that break no law, the best first."""
+        principal.require(Scope.TIMETABLES_MANAGE)
+        shown = await self._versions.get(principal, timetable=timetable)
+        who = whose.pair if whose is not None else None
+        found = await asyncio.to_thread(_suggestions, shown, lesson, who, most)
+        return found, shown
+
+    async def _shown(self, principal: Principal, timetable: TimetableId, whose: Whose | None) -> Shown:
+        shown = await self._versions.get(principal, timetable=timetable)
+        if shown.only_classes is not None and (
+            whose is None or whose.kind != "group" or whose.id not in shown.only_classes
+        ):
+            raise NotFound("there is no such timetable of one's own")
+        return shown
+
+
+def _workbook(shown: Shown, whose: Whose | None) -> bytes:
+    from core.timetable.workbook import workbook_of, workbook_of_grids  # noqa: PLC0415 - only who asks for a file
+
+    problem, timetable, title = shown.version.problem, shown.version.timetable, shown.record.name
+    if whose is None:
+        return workbook_of(problem, timetable, title=title)
+    return workbook_of_grids([grid(problem, timetable, whose.pair)], title=title)
+
+
+def _calendar(shown: Shown, whose: Whose, dates: TermDates) -> bytes:
+    from core.timetable.ics import calendar_of  # noqa: PLC0415 - only who asks for a calendar
+
+    published_at = shown.record.published_at
+    assert published_at is not None  # noqa: S101 - the caller has looked
+    return calendar_of(
+        shown.version.problem,
+        shown.version.timetable,
+        whose.pair,
+        dates,
+        name=shown.record.name,
+        source=str(shown.record.id),
+        version=shown.version.record.number,
+        published_at=published_at.astimezone(UTC),
+    )
+
+
+def _suggestions(shown: Shown, lesson: str | None, who: tuple[str, str] | None, most: int) -> tuple[Suggestion, ...]:
+    """Return what a process of its own suggests: seconds of work would hold up everybody's answers here."""
+    errand = suggesting(shown.version.problem, shown.version.timetable, _SUGGEST_S, lesson=lesson, who=who, most=most)
+    came: Any = next((told for told in run_apart(errand, lambda: False) if isinstance(told, Came)), None)
+    return came.result if came is not None and came.result is not None else ()

@@ -1,0 +1,146 @@
+"""What people take away from a timetable: a week, an Excel file, a calendar, suggestions."""
+
+from typing import Annotated, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from core.errors import Fault, InvalidInput
+from core.ids import TimetableId
+from core.timetable.grid import Grid
+from core.timetable.model import Calendar
+from core.timetable.outputs import Whose
+from core.timetable.suggesting import Suggestion
+from deployments.ground.problem import PROBLEMS
+from deployments.ground.security import Caller
+from deployments.ground.wire import Wire
+from deployments.services import ServicesDep
+
+router = APIRouter(prefix="/api/timetable/{timetable_id}", tags=["timetables"], responses=PROBLEMS)
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_Id = Annotated[str | None, Query(max_length=200)]
+
+
+async def _whose(
+    class_arm_id: Annotated[_Id, Query(alias="classArmId")] = None,
+    teacher_id: Annotated[_Id, Query(alias="teacherId")] = None,
+    room_id: Annotated[_Id, Query(alias="roomId")] = None,
+) -> Whose | None:
+    named = [("group", class_arm_id), ("teacher", teacher_id), ("room", room_id)]
+    given = [Whose(kind, one) for kind, one in named if one is not None]
+    if len(given) > 1:
+        raise _one_only("one of classArmId, teacherId and roomId is asked for")
+    return given[0] if given else None
+
+
+WhoseParam = Annotated[Whose | None, Depends(_whose)]
+
+
+def _one_only(what: str) -> InvalidInput:
+    return InvalidInput(what, [Fault("/query/classArmId", what, "missing")])
+
+
+def _somebody(whose: Whose | None) -> Whose:
+    if whose is None:
+        raise _one_only("say whose: classArmId, teacherId or roomId")
+    return whose
+
+
+class MoveOut(Wire):
+    """That a lesson changes its place."""
+
+    lesson: str
+    was: int | None
+    slot: int
+    when: str
+    """The new place in words."""
+
+
+class SuggestionOut(Wire):
+    """A change that breaks no law."""
+
+    sentence: str
+    hard_gain: int
+    soft_gain: int
+    mends: tuple[str, ...]
+    adds: tuple[str, ...]
+    moves: list[MoveOut]
+
+    @classmethod
+    def of(cls, found: Suggestion, calendar: Calendar) -> Self:
+        """Return a suggestion as it is shown."""
+        moves = [
+            MoveOut(lesson=move.lesson, was=move.was, slot=move.slot, when=calendar.label(move.slot))
+            for move in found.moves
+        ]
+        hard, soft = found.gain
+        return cls(
+            sentence=found.sentence, hard_gain=hard, soft_gain=soft, mends=found.mends, adds=found.adds, moves=moves
+        )
+
+
+class SuggestionsOut(Wire):
+    """Changes that would better a timetable, the best first."""
+
+    suggestions: list[SuggestionOut]
+
+
+@router.get("/week", operation_id="getTimetableWeek", summary="Read the week of a class, a teacher or a room")
+async def get_week(caller: Caller, services: ServicesDep, timetable_id: UUID, whose: WhoseParam) -> Grid:
+    """Return somebody's week with names, clock times and breaks."""
+    timetable = TimetableId(timetable_id)
+    return await services.timetables.outputs.week(caller, timetable=timetable, whose=_somebody(whose))
+
+
+@router.get(
+    "/workbook.xlsx",
+    operation_id="getTimetableWorkbook",
+    summary="Download a timetable as an Excel file",
+    response_class=Response,
+    responses={200: {"content": {_XLSX: _BINARY}}},
+)
+async def get_workbook(caller: Caller, services: ServicesDep, timetable_id: UUID, whose: WhoseParam) -> Response:
+    """Return the whole school's, or one class's, teacher's or room's."""
+    content = await services.timetables.outputs.workbook(caller, timetable=TimetableId(timetable_id), whose=whose)
+    return Response(content, headers=_as_file("timetable.xlsx"), media_type=_XLSX)
+
+
+@router.get(
+    "/calendar.ics",
+    operation_id="getTimetableCalendar",
+    summary="Download a published week as a calendar",
+    response_class=Response,
+    responses={200: {"content": {"text/calendar": _BINARY}}},
+)
+async def get_calendar(caller: Caller, services: ServicesDep, timetable_id: UUID, whose: WhoseParam) -> Response:
+    """Return the lessons of the published version through its session."""
+    content = await services.timetables.outputs.calendar(
+        caller, timetable=TimetableId(timetable_id), whose=_somebody(whose)
+    )
+    return Response(content, headers=_as_file("timetable.ics"), media_type="text/calendar")
+
+
+@router.get("/suggestions", operation_id="suggestTimetableChanges", summary="Ask for changes that would better a week")
+async def suggest(
+    *,
+    caller: Caller,
+    services: ServicesDep,
+    timetable_id: UUID,
+    whose: WhoseParam,
+    lesson_id: Annotated[str | None, Query(alias="lessonId", max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=50)] = 10,
+) -> SuggestionsOut:
+    """Return moves and swaps of a lesson, or for the better of somebody's days; none breaks a law."""
+    if (lesson_id is None) == (whose is None):
+        raise _one_only("ask for a lessonId, or for a classArmId or teacherId")
+    found, shown = await services.timetables.outputs.suggest(
+        caller, timetable=TimetableId(timetable_id), lesson=lesson_id, whose=whose, most=limit
+    )
+    calendar = shown.version.problem.calendar
+    return SuggestionsOut(suggestions=[SuggestionOut.of(each, calendar) for each in found])
+
+
+def _as_file(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
