@@ -137,6 +137,9 @@ class TwilioSettings(_Group):
     auth_token: SecretStr | None = None
     sender: str | None = None
     """A number, an alphanumeric sender, or a messaging service (``MG...``)."""
+    promotional_sender: str | None = None
+    """The same for what a school calls promotional: Twilio has a messaging service for each use case
+    (https://www.twilio.com/docs/messaging/services). ``sender`` where unset."""
     rate_per_s: float = Field(default=0, ge=0)
     """Messages a second the account may send; 0: no limit, Twilio queues what is too much."""
 
@@ -180,6 +183,9 @@ class SmsSettings(_Group):
     username: str = "sandbox"
     api_key: SecretStr | None = None
     sender_id: str | None = None
+    promotional_sender_id: str | None = None
+    """The sender id that is registered as promotional, for what a school calls so; in Nigeria it carries nothing from
+    20:00 to 08:00 (https://status.africastalking.com/incident/538/). ``sender_id`` where unset."""
     rate_per_s: float = Field(default=30, ge=0)
     """Messages a second the account may send, over all workers (P2-15); 0 where there is no limit."""
     honours_keys: bool = False

@@ -121,6 +121,7 @@ def _africas_talking(settings: Settings) -> MessageSender | None:
         username=sms.username,
         api_key=sms.api_key.get_secret_value(),
         sender_id=sms.sender_id,
+        promotional_sender_id=sms.promotional_sender_id,
         timeout=settings.notifier.request_timeout,
         connections=settings.notifier.concurrency,
     )
@@ -139,6 +140,7 @@ def _twilio(settings: Settings) -> MessageSender | None:
         account_sid=twilio.account_sid,
         auth_token=twilio.auth_token.get_secret_value(),
         sender=twilio.sender,
+        promotional_sender=twilio.promotional_sender,
         # Twilio refuses a message whose callback it can't reach, so a private address is not told.
         status_callback=_twilio_callback(settings) if settings.http.public_url else None,
         timeout=settings.notifier.request_timeout,

@@ -51,21 +51,27 @@ class TwilioSms:
         account_sid: str,
         auth_token: str,
         sender: str,
+        promotional_sender: str | None = None,
         status_callback: str | None = None,
         timeout: timedelta = timedelta(seconds=10),
         connections: int = 50,
     ) -> None:
-        """Send as a number or alphanumeric sender, or as a messaging service (``MG...``)."""
+        """Send as a number or alphanumeric sender, or as a messaging service (``MG...``).
+
+        What is promotional has a sender or service of its own, where one is named: Twilio has a messaging service for
+        each use case (https://www.twilio.com/docs/messaging/services).
+        """
         self._url = f"{endpoint.rstrip('/')}/2010-04-01/Accounts/{account_sid}/Messages.json"
-        self._form = {"MessagingServiceSid" if sender.startswith("MG") else "From": sender}
-        if status_callback is not None:
-            self._form["StatusCallback"] = status_callback
+        told = {} if status_callback is None else {"StatusCallback": status_callback}
+        self._form = _sent_as(sender) | told
+        self._promotional_form = _sent_as(promotional_sender or sender) | told
         headers = {"Authorization": aiohttp.encode_basic_auth(account_sid, auth_token)}
         self._http = ProviderHttp(timeout=timeout, connections=connections, headers=headers)
 
     async def send(self, message: OutgoingMessage) -> Receipt:
         """Hand one message over; return its SID."""
-        form = {**self._form, "To": message.address, "Body": message.text.body}
+        begin = self._promotional_form if message.promotional else self._form
+        form = {**begin, "To": message.address, "Body": message.text.body}
         answer = await self._http.post(self._url, data=form)
         if not answer.ok:
             raise _meaning(answer)
@@ -75,6 +81,10 @@ class TwilioSms:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+
+def _sent_as(sender: str) -> dict[str, str]:
+    return {"MessagingServiceSid" if sender.startswith("MG") else "From": sender}
 
 
 def _meaning(answer: Answer) -> SchoolOSError:

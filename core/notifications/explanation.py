@@ -59,6 +59,8 @@ _OUTCOMES: Mapping[str, str] = {
     Outcome.LOST: "the worker was lost before it could note the answer; sent again with the same key",
 }
 
+_BARRED = "the number is on the network's do-not-disturb (DND) list, and the message is promotional"
+"""Nothing else is ruled out for that reason: other kinds are tried, and may be refused."""
 _BELL_SENT = "it is in the bell"
 _WAITS = frozenset({Reason.HELD_BACK, Reason.QUIET_HOURS})
 """Why a delivery is not yet on its way."""
@@ -72,10 +74,15 @@ def why(
     until: datetime | None = None,
     zone: str | None = None,
     fell_back_from: str | None = None,
+    promotional: bool = False,
 ) -> str:
     """Return where a delivery stands and why, as a sentence; ``until`` when it waits, told by the school's clocks."""
+    if state == State.SKIPPED and reason == Reason.DO_NOT_DISTURB:
+        return f"{_STATES[state]}: {_BARRED}"
     standing = _BELL_SENT if state == State.SENT and channel == Channel.PUSH else _STATES[state]
-    told = f"{standing}: {_because(state, reason, until, zone)}" if reason and _counts(state, reason) else standing
+    told = standing
+    if reason and _counts(state, reason):
+        told += f": {_because(state, reason, until, zone, promotional=promotional)}"
     return f"{told}; {fallen(fell_back_from)}" if fell_back_from else told
 
 
@@ -90,11 +97,13 @@ def _counts(state: str, reason: str) -> bool:
     return reason not in _WAITS or state not in {State.CLAIMED, State.SENDING, State.SENT}
 
 
-def _because(state: str, reason: str, until: datetime | None, zone: str | None) -> str:
+def _because(state: str, reason: str, until: datetime | None, zone: str | None, *, promotional: bool) -> str:
     if reason not in _WAITS or until is None or state not in {State.QUEUED, State.RETRY}:
         return _REASONS.get(reason, reason)
     clock = f"{until.astimezone(ZoneInfo(zone)) if zone else until:%H:%M}"
-    return f"others may join it until {clock}" if reason == Reason.HELD_BACK else f"quiet hours until {clock}"
+    if reason == Reason.HELD_BACK:
+        return f"others may join it until {clock}"
+    return f"promotional: waits until {clock}, the end of quiet hours" if promotional else f"quiet hours until {clock}"
 
 
 def what_came_of_it(receipt_state: str, reason: str | None) -> str:

@@ -9,11 +9,12 @@ from core.errors import SchoolOSError
 from core.ids import SchoolId
 from core.notifications import fallback_store, spend_store
 from core.notifications.fallback_store import Ways
-from core.notifications.message_rules import message_rules
+from core.notifications.message_rules import MessageRules, message_rules
 from core.notifications.model import Channel, Reason
 from core.notifications.preferences import EVENT_TYPES
 from core.notifications.quiet_hours import lane_of, timings
 from core.notifications.sms.budget import Month, left
+from core.notifications.sms.pricing import SmsRules
 from core.notifications.spend_plan import SchoolSms, school_sms
 from core.ports import Database, Transaction
 from core.telemetry import get_logger
@@ -87,12 +88,16 @@ class FallBack:
             reasons=sorted(WORTH_ANOTHER),
             timings={kind: {way: timing.as_json() for way, timing in each} for kind, each in leaving.items()},
             zone=rules.zone,
-            sms_rules=sms.rules.as_json(),
+            sms_rules={kind: _rules_of(kind, rules, sms).as_json() for kind in EVENT_TYPES},
             sms_cost_kobo=_LIKELY_SEGMENTS * sms.rules.price() if sms.budget else None,
             sms_types=EVENT_TYPES if await _is_left(tx, sms, now) else rules.policy.urgent,
             promotional=rules.policy.promotional,
             lanes={kind: lane_of(rules.policy, kind) for kind in EVENT_TYPES},
         )
+
+
+def _rules_of(kind: str, rules: MessageRules, sms: SchoolSms) -> SmsRules:
+    return sms.rules.of_kind(promotional=kind in rules.policy.promotional)
 
 
 async def _is_left(tx: Transaction, sms: SchoolSms, now: datetime) -> bool:

@@ -20,7 +20,7 @@ _SCHOOLS = f"SELECT DISTINCT school_id FROM deliveries WHERE {_LOST} LIMIT $1"
 # same event is not tried again, and each loss is looked at once, whatever is found.
 # $1 now, $2 how many at most, $3 channels with a provider, $4 reasons after which another channel is worth trying,
 # $5 the oldest event that is still news, $6 when each kind of message leaves by each channel, $7 the time zone,
-# $8 the rules for SMS, $9 what one is expected to cost, $10 kinds of messages for which SMS may be paid,
+# $8 the rules for SMS of each kind, $9 what one is expected to cost, $10 kinds of messages for which SMS may be paid,
 # $11 kinds that are promotional, $12 the lane of each kind.
 _FALL_BACK = f"""
 WITH lost AS (
@@ -71,7 +71,7 @@ WITH lost AS (
                             sms_rules, reserved_kobo, time_zone, quiet_from, quiet_to, fell_back_from, lane)
     SELECT l.school_id, gen_random_uuid(), l.event_id, l.event_type, l.recipient_id, l.student_id, c.channel, 'queued',
            timing ->> 'reason', c.address, l.language, l.content, l.traceparent, l.occurred_at, $1,
-           (timing ->> 'at')::timestamptz, CASE c.channel WHEN 'sms' THEN $8::jsonb END,
+           (timing ->> 'at')::timestamptz, CASE c.channel WHEN 'sms' THEN $8::jsonb -> l.event_type END,
            CASE c.channel WHEN 'sms' THEN $9::int END, $7, (timing ->> 'quiet_from')::time,
            (timing ->> 'quiet_to')::time, l.channel || ':' || l.cause, $12::jsonb ->> l.event_type
     FROM chosen c JOIN lost l ON l.id = c.lost_id
@@ -95,7 +95,8 @@ class Ways:
     timings: Mapping[str, Any]
     """Kind of message -> channel -> when it leaves."""
     zone: str
-    sms_rules: Mapping[str, Any] | None
+    sms_rules: Mapping[str, Any]
+    """Kind of message -> the rules it carries."""
     sms_cost_kobo: int | None
     sms_types: Sequence[str]
     promotional: Sequence[str]
@@ -119,7 +120,7 @@ async def fall_back(tx: Transaction, ways: Ways, *, now: datetime, news_for: tim
         now - news_for,
         dict(ways.timings),
         ways.zone,
-        ways.sms_rules,
+        dict(ways.sms_rules),
         ways.sms_cost_kobo,
         list(ways.sms_types),
         list(ways.promotional),

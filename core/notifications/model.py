@@ -112,6 +112,11 @@ class Delivery:
     lane: Lane = Lane.NORMAL
 
     @property
+    def is_promotional(self) -> bool:
+        """Whether networks count it as promotional, so that it takes that route."""
+        return bool(self.sms_rules and self.sms_rules.get("promotional"))
+
+    @property
     def number(self) -> int:
         """The number of the attempt that comes next, from 1."""
         return self.attempts + 1
@@ -139,6 +144,8 @@ class OutgoingMessage:
     """The idempotency key: the same for every attempt of one delivery."""
     address: str
     text: Text
+    promotional: bool = False
+    """Of an SMS: whether it takes the provider's promotional sender, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)

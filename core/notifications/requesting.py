@@ -102,7 +102,8 @@ class Requests:
         try:
             if not outside.gate.is_open(moment):
                 await self._until(moment)
-            receipt = await self._call(delivery, OutgoingMessage(delivery.key, delivery.address or "", text))
+            message = OutgoingMessage(delivery.key, delivery.address or "", text, delivery.is_promotional)
+            receipt = await self._call(delivery, message)
         except (SchoolOSError, TimeoutError) as error:
             outside.post(self._failed(trial, error))
         except Exception as error:  # the edge of the loop: one message must not stop the others

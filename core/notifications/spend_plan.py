@@ -1,7 +1,7 @@
 """What the fan-out of an event must know of SMS: the school's rules, what a message will cost, what may be spent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -100,6 +100,7 @@ async def plan_sms(
     they never promise more than is left. What a school calls urgent is not held back.
     """
     school = await school_sms(tx)
+    school = replace(school, rules=school.rules.of_kind(promotional=event_type in rules.policy.promotional))
     if school.budget is None:
         return SmsPlan(school.rules.as_json())
     words = rules.words_for(event_type)

@@ -47,6 +47,8 @@ class DeliveryRecord:
     discarded_at: datetime | None
     fell_back_from: str | None
     """The channel that was lost before, and why: ``sms:not_on_network``."""
+    promotional: bool = False
+    """Of an SMS that was planned: whether it takes the promotional route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ def _explained(row: Row) -> str:
         until=row["next_attempt_at"],
         zone=row["time_zone"],
         fell_back_from=row["fell_back_from"],
+        promotional=row["promotional"],
     )
     return f"{told} (set aside)" if row["discarded_at"] else told
 

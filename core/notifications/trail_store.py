@@ -12,7 +12,8 @@ _COLUMNS = """
     d.id, d.event_id, d.event_type, d.recipient_id, u.display_name AS recipient_name, d.student_id, d.channel, d.state,
     d.reason, d.address, d.language, d.attempts, d.next_attempt_at, d.provider, d.provider_message_id, d.traceparent,
     d.occurred_at, d.created_at, d.finished_at, d.delivered_at, d.receipt_state, d.receipt_reason, d.resends,
-    d.discarded_at, d.time_zone, d.fell_back_from
+    d.discarded_at, d.time_zone, d.fell_back_from,
+    coalesce((d.sms_rules ->> 'promotional')::boolean, false) AS promotional
 """
 _FROM = "FROM deliveries d JOIN users u ON u.school_id = d.school_id AND u.id = d.recipient_id"
 

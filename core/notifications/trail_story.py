@@ -48,7 +48,8 @@ def _begin(delivery: DeliveryRecord, actions: Sequence[ActionRecord]) -> str:
     if first_state is State.SKIPPED:
         return f"ruled out for {way}: {why(State.SKIPPED, first_reason, delivery.channel)}"
     begun = f"{fallen(delivery.fell_back_from)}; planned" if delivery.fell_back_from else "planned"
-    return f"{begun} for {way}" + (f" to {delivery.address}" if delivery.address else "")
+    kind = " as promotional" if delivery.promotional else ""
+    return f"{begun} for {way}{kind}" + (f" to {delivery.address}" if delivery.address else "")
 
 
 def _tried(attempt: AttemptRecord) -> str:
@@ -83,7 +84,7 @@ def verdict_on(trails: Sequence[DeliveryTrail]) -> str:
     for told, fits in (("arrived", _arrived), ("sent", _went), ("on its way", _waits), (_SHARED, _shared)):
         ways = [_CHANNELS[delivery.channel] for delivery in outside if fits(delivery)]
         if ways:
-            return f"{told} by {' and '.join(ways)}"
+            return f"{told} by {' and '.join(ways)}{_instead(of.get(Channel.SMS), ways)}"
     failures = "; ".join(f"{_CHANNELS[delivery.channel]}: {delivery.explanation}" for delivery in outside)
     bell = of.get(Channel.PUSH)
     if bell is not None and bell.state is State.SENT:
@@ -91,6 +92,13 @@ def verdict_on(trails: Sequence[DeliveryTrail]) -> str:
     if bell is not None and bell.state in _WAITING:
         return f"on its way to the bell ({failures})" if failures else "on its way to the bell"
     return f"not received ({failures})" if failures else "not received: the recipient has switched the bell off"
+
+
+def _instead(sms: DeliveryRecord | None, ways: Sequence[str]) -> str:
+    """Return that a promotional SMS was ruled out, where another channel took its place."""
+    if sms is None or sms.state is not State.SKIPPED or sms.reason != Reason.DO_NOT_DISTURB:
+        return ""
+    return f" (number is on the DND list: promotional SMS not sent, {' and '.join(ways)} instead)"
 
 
 def _arrived(delivery: DeliveryRecord) -> bool:

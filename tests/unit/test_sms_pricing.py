@@ -35,6 +35,15 @@ def test_price_of_a_segment(policy: SmsPricingPolicy, provider: str | None, kobo
     assert segment_price(policy, provider) == kobo
 
 
+def test_a_promotional_kind_costs_that_route_where_it_has_a_price() -> None:
+    """Without one the school's own price holds, as its usual sender may take it; other kinds never change."""
+    both = SmsRules(pricing(DND, ("at", PLAIN, 210), ("at", SmsRoute.PROMOTIONAL, 150)))
+    assert both.of_kind(promotional=True).price() == 150
+    assert both.of_kind(promotional=False) == both
+    one = SmsRules(pricing(DND, ("at", PLAIN, 210))).of_kind(promotional=True)
+    assert (one.price(), one.as_json()["promotional"]) == (420, True)
+
+
 @pytest.mark.parametrize(
     ("said", "kobo"),
     [("NGN 2.2000", 220), ("NGN 4", 400), ("NGN 0.0151", 2), ("KES 0.8000", None), ("0", None), ("", None)],

@@ -1,7 +1,7 @@
 """What an SMS costs: segments times the price of the provider and route that carried it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.money import Kobo
@@ -23,6 +23,18 @@ class SmsRules:
 
     pricing: SmsPricingPolicy = DEFAULT_PRICING
     text: SmsTextPolicy = DEFAULT_TEXT
+    promotional: bool = False
+
+    def of_kind(self, *, promotional: bool) -> "SmsRules":
+        """Return what holds for a kind of message: a promotional one costs what that route does, where it has a price.
+
+        Without one it may go by the school's usual sender, whose price then holds.
+        """
+        if not promotional:
+            return self
+        priced = any(price.route is SmsRoute.PROMOTIONAL for price in self.pricing.prices)
+        pricing = self.pricing.model_copy(update={"route": SmsRoute.PROMOTIONAL}) if priced else self.pricing
+        return replace(self, pricing=pricing, promotional=True)
 
     def price(self, provider: str | None = None) -> Kobo:
         """Return the price of a segment by the school's route; without a provider by its usual one."""
@@ -33,9 +45,13 @@ class SmsRules:
         return keeps_letters(self.text.letters, language)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the copy that is stored: the route's price by provider, and the letters."""
+        """Return the copy that is stored: the route's price by provider, the letters, and what is promotional."""
         providers = dict.fromkeys(price.provider for price in self.pricing.prices)
-        return {"rates": {each: self.price(each) for each in providers}, "letters": self.text.letters.value}
+        copy: dict[str, Any] = {
+            "rates": {each: self.price(each) for each in providers},
+            "letters": self.text.letters.value,
+        }
+        return copy | ({"promotional": True} if self.promotional else {})
 
 
 def segment_price(pricing: SmsPricingPolicy, provider: str | None = None) -> Kobo:
