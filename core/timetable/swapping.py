@@ -152,16 +152,41 @@ class _Swap:
         lengths = self._length(ours), self._length(theirs)
         if lengths[1] > lengths[0]:  # the longer one leads
             ours, theirs, first, second = theirs, ours, second, first
-        length = max(lengths)
+        longer, shorter = max(lengths), min(lengths)
+        between = abs(second - first) - (longer if second > first else shorter)
+        on_one_day = self._problem.calendar.day_of[first] == self._problem.calendar.day_of[second]
+        if theirs and longer > shorter and on_one_day and between >= 0:
+            return self._turned(ours, theirs, (first, second), (longer, shorter))
         people = self._whose(ours, theirs)
-        window, target = range(first, first + length), range(second, second + length)
+        window, target = range(first, first + longer), range(second, second + longer)
         leading, back = ours, first - second
-        if abs(back) < length:  # neighbours that overlap: what is in the way jumps over the leading one
-            back = length if back > 0 else -length
+        if abs(back) < longer:  # a move that overlaps itself: what is in the way jumps over it
+            back = longer if back > 0 else -longer
         else:
             leading = ours | self._in(people, window) - theirs
         following = theirs | self._in(people, target) - leading
         return {**self._shifted(leading, second - first, 0), **self._shifted(following, back, 0)}
+
+    def _turned(
+        self, ours: set[int], theirs: set[int], starts: tuple[Slot, Slot], lengths: tuple[int, int]
+    ) -> dict[str, Slot]:
+        """Return the starts where a longer lesson and a shorter one of a day change their order.
+
+        Together they reach from and to where they did; what lies beside the shorter one in the place of the longer one
+        comes to lie beside it again. Done twice it changes nothing.
+        """
+        (first, second), (longer, shorter) = starts, lengths
+        is_after = second > first
+        low = min(first, second)
+        high = second + shorter if is_after else first + longer
+        target = range(high - longer, high) if is_after else range(low, low + longer)
+        others = self._in(self._whose(ours, theirs), target) - ours - theirs
+        by = max(high - low - longer - shorter, longer - shorter)
+        return {
+            **self._shifted(others, -by if is_after else by, 0),
+            **self._shifted(ours, target.start - first, 0),
+            **self._shifted(theirs, (low if is_after else high - shorter) - second, 0),
+        }
 
     def _shifted(self, blocks: Collection[int], by: int, since: int | None) -> dict[str, Slot]:
         """Return the starts of blocks moved ``by`` so many slots, or placed at ``by`` where they had no place."""
