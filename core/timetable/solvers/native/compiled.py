@@ -6,6 +6,7 @@ callees from another file. The cache's folder is therefore named for the text of
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -48,10 +49,13 @@ def cache_folder() -> Path | None:
 
 
 def _is_writable(folder: Path) -> bool:
+    """Tell whether the folder is for this user alone to write: what lies in it is run."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            return True
+            found = folder.stat()
+            return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     except OSError:
         return False
 
