@@ -37,7 +37,7 @@ def school(lessons: int, slots: int = 4) -> Problem:
     )
 
 
-def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str | float | Path) -> "subprocess.CompletedProcess[str]":
     """Run the command."""
     return subprocess.run(
         [sys.executable, "-m", "cluster.cli", "timetable", *map(str, arguments)],
