@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Request
+from starlette.types import Message, Receive
 
 from core.errors import InvalidInput, NotAuthenticated, NotFound
 from deployments.ground.limits import RateLimiter
@@ -28,8 +29,11 @@ class ReceiptLimits:
 
 
 @asynccontextmanager
-async def _limited(request: Request, provider: str) -> AsyncIterator[None]:
-    """Let a receipt in. Raises ``TooMany``, or ``TooLarge`` before anything is read."""
+async def _limited(request: Request, provider: str) -> AsyncIterator[Request]:
+    """Let a receipt in: a request that can be read only so far.
+
+    Raises ``TooMany``, or ``TooLarge``: before anything is read where the length is stated, else at the limit.
+    """
     state = request.app.state
     if not hasattr(state, "receipt_limits"):
         state.receipt_limits = ReceiptLimits()
@@ -38,12 +42,30 @@ async def _limited(request: Request, provider: str) -> AsyncIterator[None]:
     limits.all.take(source)
     stated = request.headers.get("content-length", "")
     if stated.isdecimal() and int(stated) > MAX_RECEIPT_BYTES:
-        raise TooLarge(f"a receipt has {MAX_RECEIPT_BYTES // 1024} kB at most")
+        raise _too_large()
     try:
-        yield
+        yield Request(request.scope, _bounded(request.receive))
     except (NotAuthenticated, NotFound):
         limits.strangers.take(source)
         raise
+
+
+def _bounded(receive: Receive) -> Receive:
+    taken = 0
+
+    async def bounded() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MAX_RECEIPT_BYTES:
+            raise _too_large()
+        return message
+
+    return bounded
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"a receipt has {MAX_RECEIPT_BYTES // 1024} kB at most")
 
 
 def _form(*names: str) -> dict[str, Any]:
@@ -67,8 +89,8 @@ async def post_twilio_receipt(
     signature: Annotated[str, Header(alias="X-Twilio-Signature", description="HMAC-SHA1 by the account's token.")] = "",
 ) -> None:
     """Take a receipt of Twilio. Answers 204 whether the message is known here or not."""
-    async with _limited(request, "twilio"):
-        await services.delivery_reports.twilio(await _fields(request), signature)
+    async with _limited(request, "twilio") as limited:
+        await services.delivery_reports.twilio(await _fields(limited), signature)
 
 
 @router.post(
@@ -82,8 +104,8 @@ async def post_africas_talking_receipt(
     request: Request, services: ServicesDep, secret: Annotated[str, Path(max_length=200)]
 ) -> None:
     """Take a receipt of Africa's Talking. Answers 204 whether the message is known here or not."""
-    async with _limited(request, "africas_talking"):
-        await services.delivery_reports.africas_talking(await _fields(request), secret)
+    async with _limited(request, "africas_talking") as limited:
+        await services.delivery_reports.africas_talking(await _fields(limited), secret)
 
 
 @router.post(
@@ -95,8 +117,8 @@ async def post_africas_talking_receipt(
 )
 async def post_ses_receipt(request: Request, services: ServicesDep) -> None:
     """Take an event of SES, or confirm the subscription. Answers 204 whether the message is known here or not."""
-    async with _limited(request, "ses"):
-        await services.delivery_reports.ses(await request.body())
+    async with _limited(request, "ses") as limited:
+        await services.delivery_reports.ses(await limited.body())
 
 
 async def _fields(request: Request) -> list[tuple[str, str]]:

@@ -31,6 +31,7 @@ from tests.factories.school import MadeSchool, make_school
 from tests.factories.senders import FakeSender
 
 TOKEN, SECRET = "twilio-token", "path-secret"
+FORM = "application/x-www-form-urlencoded"
 URL = "https://kcl.example/api/providers/twilio/receipts"
 TWILIO, AFRICAS_TALKING, SES = (
     f"/api/providers/{path}" for path in ("twilio/receipts", f"africas-talking/receipts/{SECRET}", "ses/receipts")
@@ -303,7 +304,28 @@ async def test_strangers_are_slowed_down(client: httpx.AsyncClient) -> None:
     assert good.status_code == 204
 
 
-async def test_a_receipt_is_small(client: httpx.AsyncClient) -> None:
+KINDS = {TWILIO: FORM, AFRICAS_TALKING: FORM, SES: "text/plain"}
+
+
+@pytest.mark.parametrize("path", KINDS)
+async def test_a_receipt_is_small(client: httpx.AsyncClient, path: str) -> None:
     """A body that is no receipt's is not read."""
-    answer = await client.post(SES, content=b"x" * (MAX_RECEIPT_BYTES + 1), headers={"Content-Type": "text/plain"})
+    body = b"a=" + b"x" * (MAX_RECEIPT_BYTES - 1)
+    answer = await client.post(path, content=body, headers={"Content-Type": KINDS[path]})
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("path", KINDS)
+async def test_a_receipt_of_no_stated_length_is_read_up_to_the_limit(client: httpx.AsyncClient, path: str) -> None:
+    """A body in chunks is refused at the first that goes past it, and the rest is not asked for."""
+    asked = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal asked
+        for _ in range(64):
+            asked += 1
+            yield b"a" * 65_536
+
+    answer = await client.post(path, content=chunks(), headers={"Content-Type": KINDS[path]})
+    assert (answer.status_code, answer.json()["detail"]) == (413, "a receipt has 256 kB at most")
+    assert asked == MAX_RECEIPT_BYTES // 65_536 + 1
