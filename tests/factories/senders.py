@@ -3,10 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from uuid import uuid4
 
 from core.errors import SchoolOSError
 from core.ids import DeliveryId
-from core.notifications.model import OutgoingMessage, Receipt
+from core.notifications.model import OutgoingMessage, Receipt, Text
+
+TEXT = Text("Results of Tọ́lá", "Kings College Lagos: results of Tọ́lá are published.")
 
 
 class FakeSender:
@@ -57,3 +60,8 @@ class FakeSender:
 
     async def close(self) -> None:
         """Close nothing."""
+
+
+def message(address: str, key: DeliveryId | None = None) -> OutgoingMessage:
+    """Return a message for an address."""
+    return OutgoingMessage(key or DeliveryId(uuid4()), address, TEXT)

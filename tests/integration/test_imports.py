@@ -1,27 +1,22 @@
-"""A school is set up from its own spreadsheets: all or nothing, again without doubling, and back."""
+"""A school is set up from its own spreadsheets: all or nothing, and again without doubling."""
 
 import csv
 import hashlib
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import openpyxl
 import pytest
 
-from core.access.principal import Principal, Role, Scope
+from core.access.principal import Role, Scope
 from core.adapters.postgres import PostgresDatabase
-from core.ids import SchoolId
-from core.school.importing.tables import TABLES
 from core.school.spreadsheets import XLSX
 from tests.factories.http import bearer, make_client, make_principal, settings_for
+from tests.factories.imports import IMPORTS, Office, counts, faults, make_office
 from tests.factories.spreadsheets import small_school, workbook
-
-IMPORTS = "/api/school/imports"
 
 
 @pytest.fixture(scope="module")
@@ -32,77 +27,10 @@ async def client(database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
         yield made
 
 
-@dataclass(slots=True)
-class Office:
-    """The office of one school, which has records of its own or none."""
-
-    client: httpx.AsyncClient
-    db: PostgresDatabase
-    school: SchoolId
-    admin: Principal
-
-    async def send(self, sheets: dict[str, list[list[Any]]], *, dry_run: bool = False) -> httpx.Response:
-        """Send sheets as a workbook."""
-        return await self.send_files([("school.xlsx", workbook(sheets), XLSX)], dry_run=dry_run)
-
-    async def send_files(self, files: list[tuple[str, bytes, str]], *, dry_run: bool = False) -> httpx.Response:
-        """Send files."""
-        return await self.client.post(
-            IMPORTS,
-            params={"dryRun": dry_run},
-            files=[("file", file) for file in files],
-            headers=bearer(self.admin),
-        )
-
-    async def get(self, path: str) -> httpx.Response:
-        """Get something below the imports."""
-        return await self.client.get(f"{IMPORTS}{path}", headers=bearer(self.admin))
-
-    async def undo(self, import_id: str) -> httpx.Response:
-        """Undo an import."""
-        return await self.client.post(f"{IMPORTS}/{import_id}/undo", headers=bearer(self.admin))
-
-    async def fetch(self, sql: str) -> list[dict[str, Any]]:
-        """Return rows of the school."""
-        async with self.db.tenant(self.school) as tx:
-            return [dict(row) for row in await tx.fetch(sql)]
-
-    async def execute(self, sql: str) -> None:
-        """Change rows of the school."""
-        async with self.db.tenant(self.school) as tx:
-            assert await tx.execute(sql) > 0
-
-    async def records(self) -> dict[str, list[Any]]:
-        """Return every record that imports write, without versions."""
-        return {
-            table.name: [row["record"] for row in await self.fetch(
-                f"SELECT {table.captured} AS record FROM {table.name} t ORDER BY {table.captured}::text"
-            )]
-            for table in TABLES
-        }  # fmt: skip
-
-
 @pytest.fixture
 async def office(client: httpx.AsyncClient, db: PostgresDatabase) -> Office:
     """The office of a school without records."""
-    school = SchoolId(uuid4())
-    async with db.tenant(school) as tx:
-        code = f"s-{school.hex[:12]}"
-        await tx.execute("INSERT INTO schools (id, code, name) VALUES ($1, $2, 'School')", school, code)
-    return Office(client, db, school, make_principal(school, Role.SCHOOL_ADMIN))
-
-
-def counts(answer: httpx.Response) -> dict[str, tuple[int, int, int, int]]:
-    """Return new, changed, unchanged, faulty by sheet."""
-    return {
-        count["sheet"]: (count["new"], count["changed"], count["unchanged"], count["faulty"])
-        for count in answer.json()["counts"]
-    }
-
-
-def faults(answer: httpx.Response) -> dict[str, str]:
-    """Return the code of each faulty cell of a refusal."""
-    return {fault["pointer"]: fault["code"] for fault in answer.json()["errors"]}
+    return await make_office(client, db)
 
 
 async def test_a_workbook_sets_a_school_up(office: Office) -> None:
@@ -229,83 +157,6 @@ async def test_the_annotated_workbook_shows_each_fault(office: Office) -> None:
     assert cell.fill.fgColor.rgb == "00FFC7CE"
     assert book["What to mend"]["A2"].value == "Students!B2"
     assert (await office.get(f"/{uuid4()}/annotated.xlsx")).status_code == 404
-
-
-async def test_undo_restores_what_was(office: Office) -> None:
-    """Undoing an import removes what it made and restores what it changed, to the last field."""
-    assert (await office.send(small_school())).status_code == 201
-    before = await office.records()
-    sheets = small_school()
-    sheets["Students"][1][1] = "Adéwálé"
-    sheets["Students"].append(["S/4", "Bello", "Amina", "F", None, "JSS 3 Gold", None])
-    sheets["Classes"].append(["JSS 3", "Gold", "T/3"])
-    sheets["Staff"].append(["T/3", None, "Eze", "Ifeoma", None, None, "class teacher", "Languages"])
-    sheets["Guardians"].append(["Mr", "Bello", "Sani", "father", "S/4; S/1", "08035550300", *[None] * 3, "yes"])
-    second = await office.send(sheets)
-    assert second.status_code == 201, second.text
-    assert (await office.records()) != before
-    undone = await office.undo(second.json()["id"])
-    assert undone.status_code == 200, undone.text
-    assert undone.json()["state"] == "undone"
-    assert await office.records() == before
-    assert (await office.undo(second.json()["id"])).status_code == 409
-
-
-async def test_undo_of_the_first_import_leaves_an_empty_school(office: Office) -> None:
-    """What a school was set up with can be taken back whole."""
-    first = await office.send(small_school())
-    assert (await office.undo(first.json()["id"])).status_code == 200
-    assert not any((await office.records()).values())
-
-
-async def test_undo_gives_an_earlier_consent_again(office: Office) -> None:
-    """A consent that an import changed is what it was before, by a new row: none is taken out of the record."""
-    await office.send(small_school())
-    sheets = small_school()
-    sheets["Guardians"][1][9] = "no"
-    second = await office.send(sheets)
-    assert (await office.undo(second.json()["id"])).status_code == 200
-    rows = await office.fetch(
-        "SELECT granted, source FROM consents c JOIN guardians g ON g.id = c.guardian_id"
-        " WHERE g.given_names = 'Yétúndé' AND channel = 'sms' ORDER BY recorded_at, c.id"
-    )
-    assert [tuple(row.values()) for row in rows] == [(True, "import"), (False, "import"), (True, "undo")]
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ("UPDATE students SET given_names = 'Later' WHERE student_no = 'S/1'", "students S/1 was changed since"),
-        ("UPDATE users SET password_hash = 'x' WHERE username = 's/1'", "users s/1 was changed since"),
-        (
-            """INSERT INTO guardianships (school_id, guardian_id, student_id, relationship)
-               SELECT app_school(), g.id, s.id, 'aunt' FROM guardians g, students s
-               WHERE g.given_names = 'Adaeze' AND s.student_no = 'S/1'""",
-            "students S/1 1 of guardianships refer to it",
-        ),
-    ],
-)
-async def test_undo_is_refused_where_something_came_later(office: Office, change: str, said: str) -> None:
-    """An import whose records were changed since, or are referred to, stays, and the answer says by what."""
-    first = await office.send(small_school())
-    await office.execute(change)
-    before = await office.records()
-    answer = await office.undo(first.json()["id"])
-    assert answer.status_code == 409
-    assert said in [
-        f"{fault['pointer'][1:].replace('/', ' ', 1)} {fault['detail']}" for fault in answer.json()["errors"]
-    ]
-    assert await office.records() == before
-
-
-async def test_another_schools_import_is_not_there(office: Office, db: PostgresDatabase) -> None:
-    """Another school's import answers 404 to reading and undoing, and stays as it is."""
-    import_id = (await office.send(small_school())).json()["id"]
-    other = bearer(make_principal(SchoolId(uuid4()), Role.SCHOOL_ADMIN))
-    assert (await office.client.get(f"{IMPORTS}/{import_id}", headers=other)).status_code == 404
-    assert (await office.client.get(f"{IMPORTS}/{import_id}/annotated.xlsx", headers=other)).status_code == 404
-    assert (await office.client.post(f"{IMPORTS}/{import_id}/undo", headers=other)).status_code == 404
-    assert (await office.get(f"/{import_id}")).json()["state"] == "applied"
 
 
 async def test_csv_files_do_what_the_workbook_does(office: Office) -> None:

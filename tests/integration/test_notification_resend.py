@@ -1,31 +1,24 @@
-"""Resending, dead deliveries, bad addresses and the trail that tells of them, over HTTP."""
+"""Resending, dead deliveries and bad addresses, over HTTP."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from core.access.principal import Principal, Role
+from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
-from core.errors import Fault, InvalidInput
-from core.notifications.model import Channel, OutgoingMessage, Reason
+from core.notifications.model import Channel, Reason
 from tests.factories.http import bearer, make_client, settings_for
+from tests.factories.notification_office import Office, delivered, refusing, told
 from tests.factories.notifications import (
-    attendance_marked,
-    delivering,
     fanned_out,
     fee_reminder,
-    scores_published,
-    settled,
     states,
 )
 from tests.factories.school import MadeSchool, make_school
 from tests.factories.senders import FakeSender
-
-NOT_THERE = "603 not on the network"
 
 
 @pytest.fixture(scope="module")
@@ -44,56 +37,6 @@ async def school(db: PostgresDatabase) -> AsyncIterator[MadeSchool]:
         await tx.execute(
             "UPDATE deliveries SET state = 'skipped', next_attempt_at = NULL WHERE next_attempt_at IS NOT NULL"
         )
-
-
-def refusing(reason: Reason = Reason.NOT_ON_NETWORK) -> FakeSender:
-    """Return a provider that refuses every message for good."""
-
-    def trouble(_: OutgoingMessage) -> InvalidInput:
-        return InvalidInput(NOT_THERE, [Fault("/address", NOT_THERE, reason)])
-
-    return FakeSender(trouble)
-
-
-async def told(db: PostgresDatabase, school: MadeSchool, sender: FakeSender, *students: int) -> None:
-    """Let students be marked absent and their guardians be told by SMS."""
-    absent = tuple(school.students[each] for each in students or (0, 1))
-    await fanned_out(db, school, attendance_marked(school, absent=absent), channels=frozenset({Channel.SMS}))
-    await delivered(db, school, sender)
-
-
-async def delivered(db: PostgresDatabase, school: MadeSchool, sender: FakeSender) -> None:
-    """Let what is queued be sent."""
-    async with delivering(db, {Channel.SMS: sender}):
-        await settled(db, school)
-
-
-class Office:
-    """Someone of the school who asks."""
-
-    def __init__(self, client: httpx.AsyncClient, who: Principal) -> None:
-        self.client = client
-        self.headers = bearer(who)
-
-    async def get(self, path: str, **query: object) -> httpx.Response:
-        """Read something."""
-        return await self.client.get(
-            f"/api/notifications{path}", headers=self.headers, params={name: str(each) for name, each in query.items()}
-        )
-
-    async def post(self, path: str, body: object = None, key: str | None = None) -> httpx.Response:
-        """Do something."""
-        headers = self.headers | ({"Idempotency-Key": key} if key else {})
-        return await self.client.post(f"/api/notifications{path}", headers=headers, json=body)
-
-    async def delete(self, path: str) -> httpx.Response:
-        """Remove something."""
-        return await self.client.delete(f"/api/notifications{path}", headers=self.headers)
-
-    async def deliveries(self, **query: object) -> list[dict[str, Any]]:
-        """Return deliveries, by who got them."""
-        found: list[dict[str, Any]] = (await self.get("/deliveries", **query)).json()["items"]
-        return sorted(found, key=lambda each: str(each["recipientName"]))
 
 
 @pytest.fixture
@@ -310,81 +253,6 @@ async def test_a_receipt_finds_bad_numbers_too(office: Office, db: PostgresDatab
             )
     (bad,) = (await office.get("/bad-addresses")).json()["items"]
     assert (bad["deliveryId"], bad["reason"]) == (first["id"], "bad_address")
-
-
-async def test_why_did_this_parent_not_get_it(office: Office, db: PostgresDatabase, school: MadeSchool) -> None:
-    """By student, guardian and event: one message with its verdict and the story of every channel."""
-    await told(db, school, refusing(), 0)
-    for query in ({"studentId": school.students[0]}, {"guardianId": school.guardians[0]}):
-        (message,) = (await office.get("/trails", **query)).json()["items"]
-        assert message["studentName"] == "Student0001 Tọ́lá"
-        assert message["verdict"].startswith("in the bell only (")
-        assert "SMS: given up: the number is not on the network" in message["verdict"]
-        trails = {each["delivery"]["channel"]: each for each in message["deliveries"]}
-        assert set(trails) == {"sms", "email", "push"}
-        assert trails["sms"]["attempts"][0]["detail"] == NOT_THERE
-        assert trails["sms"]["delivery"]["address"] == "+234•••••001"
-    event = message["eventId"]
-    assert len((await office.get("/trails", eventId=event)).json()["items"]) == 1
-    assert (await office.get("/trails")).status_code == 422
-
-
-async def test_messages_come_in_pages(office: Office, db: PostgresDatabase, school: MadeSchool) -> None:
-    """Pages of trails follow each other without gap or overlap."""
-    for _ in range(3):
-        await told(db, school, FakeSender())
-    seen: list[tuple[str, str]] = []
-    query: dict[str, object] = {"studentId": school.students[0], "limit": 1}
-    for _ in range(3):
-        page = (await office.get("/trails", **query)).json()
-        seen += [(each["eventId"], each["studentId"]) for each in page["items"]]
-        query["cursor"] = page["nextCursor"]
-    assert page["nextCursor"] is None
-    assert len(set(seen)) == 3
-    assert (await office.get("/trails", studentId=school.students[0], cursor="WzFd")).status_code == 422
-
-
-async def test_an_event_that_joined_a_message_finds_it(
-    office: Office, db: PostgresDatabase, school: MadeSchool
-) -> None:
-    """Where results waited for each other, the trail of the later event is that of the message they share."""
-    async with db.tenant(school.id) as tx:
-        await tx.execute(
-            "INSERT INTO policies (school_id, id, kind, version, name, body)"
-            " VALUES (app_school(), gen_random_uuid(), 'notification', 1, 'x', $1)",
-            {"holdBackMinutes": 15, "digest": True},
-        )
-    events = [await fanned_out(db, school, scores_published(school, school.students[:1])) for _ in range(2)]
-    for event in events:
-        (message,) = (await office.get("/trails", eventId=event.id)).json()["items"]
-        assert message["verdict"].startswith("on its way by")
-        assert message["eventId"] == str(events[0].id)
-
-
-async def test_why_there_is_no_message_at_all(office: Office, db: PostgresDatabase, school: MadeSchool) -> None:
-    """Where there is no row, the reason is worked out from event, student and guardian."""
-    await told(db, school, FakeSender(), 0)
-    (message,) = (await office.get("/trails", studentId=school.students[0])).json()["items"]
-    event, guardian = message["eventId"], school.guardians[0]
-
-    async def note(**query: object) -> str:
-        body = (await office.get("/trails", **query)).json()
-        assert body["items"] == []
-        return str(body["note"])
-
-    assert await note(eventId=uuid4()) == "there is no such event"
-    assert "not about this student" in await note(eventId=event, studentId=school.students[1])
-    assert "not linked" in await note(eventId=event, guardianId=school.guardians[1])
-    assert "name an event" in await note(guardianId=school.guardians[1])
-    async with db.tenant(school.id) as tx:
-        await tx.execute("DELETE FROM deliveries")
-        await tx.execute("UPDATE guardianships SET receives_messages = false WHERE guardian_id = $1", guardian)
-    assert "set to receive no messages" in await note(eventId=event, guardianId=guardian)
-    await_handling = await fanned_out(db, school, attendance_marked(school, absent=school.students[:1]))
-    async with db.tenant(school.id) as tx:
-        await tx.execute("DELETE FROM deliveries")
-        await tx.execute("UPDATE outbox SET handled_at = NULL WHERE id = $1", await_handling.id)
-    assert "has not been handled yet" in await note(eventId=await_handling.id, guardianId=guardian)
 
 
 PATHS = (
