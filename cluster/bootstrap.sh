@@ -99,8 +99,16 @@ provide_browser() {
     "(or $venv/bin/playwright install --with-deps --only-shell chromium)"
 }
 
-is_built && exit 0
+# Timetables are searched for by compiled kernels; a first search would spend its time on compiling them.
+compile_kernels() {
+  "$venv/bin/python" -c 'import sys; from core.timetable.solvers.kernels import are_compiled; sys.exit(not are_compiled())' && return
+  say "Compiling the timetable solvers (once, about half a minute) ..."
+  "$venv/bin/python" -m core.timetable.solvers.kernels || true
+}
+
+is_built && { compile_kernels; exit 0; }
 build
 provide_redis
 provide_browser
+compile_kernels
 say "$venv is ready."

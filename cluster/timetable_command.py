@@ -20,6 +20,7 @@ from core.timetable.formats import FORMATS, Format, format_of
 from core.timetable.lowering import lower
 from core.timetable.model import Problem
 from core.timetable.prechecking import precheck
+from core.timetable.solvers.kernels import are_compiled, compile_kernels
 from core.timetable.solvers.port import Budget, Report, Status
 from core.timetable.solving import Solved, impossible, solve, solved
 
@@ -69,6 +70,9 @@ def solve_command(
 
     Exit code 0: found; 1: proven that there is none; 2: the file can't be read; 3: none found in time.
     """
+    if address is None and not are_compiled():
+        click.echo("Compiling the solvers (once, about half a minute) ...", err=True)
+        compile_kernels()
     began = time.monotonic()
     budget = Budget(seconds=seconds, seed=seed, feasibility_only=first)
     with words.progress(Console(stderr=True, highlight=False), quiet=as_json) as report:

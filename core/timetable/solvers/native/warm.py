@@ -4,6 +4,7 @@ import sys
 import time
 
 from core.timetable.program import CLASH, Block, Exclusive, Program
+from core.timetable.solvers.kernels import mark_compiled
 from core.timetable.solvers.native import Annealing, EjectionChain
 from core.timetable.solvers.native.compiled import FOLDER
 from core.timetable.solvers.port import Budget
@@ -29,6 +30,7 @@ def warm() -> float:
     budget = Budget(seconds=600)
     EjectionChain().solve(program, budget, report=lambda _: None, stopped=lambda: False)
     Annealing(moves=100, from_nothing=True).solve(program, budget, report=lambda _: None, stopped=lambda: False)
+    mark_compiled()
     return time.process_time() - began
 
 
