@@ -83,7 +83,7 @@ async def test_a_lapsed_permit_is_exchanged(limiter: RateLimiter) -> None:
     gate = Gate(limiter)
     moments, _ = await gate.admit(3)
     await asyncio.sleep(0.05)
-    renewed = await gate.renewed(moments)
+    renewed = await gate.renewed(moments, 3)
     assert len(renewed) == 3
     assert min(renewed) > max(moments)
 
