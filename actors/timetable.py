@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -29,13 +29,19 @@ _GIVEN_UP_AFTER_S = 0.3
 class TimetableWorker:
     """Runs a conductor until it is drained."""
 
-    def __init__(self, conductor: Conductor) -> None:
+    def __init__(self, conductor: Conductor, prepare: Callable[[], None] = lambda: None) -> None:
+        """``prepare`` is done in a thread before the first search is taken."""
         self._conductor = conductor
+        self._prepare = prepare
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to conduct in the background."""
-        self._running = asyncio.create_task(self._conductor.run())
+        self._running = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        await asyncio.to_thread(self._prepare)
+        await self._conductor.run()
 
     async def ping(self) -> Mapping[str, float]:
         """Return the conductor's figures. Raises what ended it, so that the pool replaces the worker."""

@@ -16,6 +16,7 @@ from core.adapters.postgres_signal import PostgresSignal
 from core.clock import SystemClock
 from core.errors import Unavailable
 from core.timetable.conducting import WAKE_CHANNEL, Conductor, ConductorPolicy
+from core.timetable.solvers.kernels import compile_kernels
 from core.timetable.stage import LocalStage, Stage
 
 _SHARE = 4
@@ -33,7 +34,8 @@ async def open_conductor(settings: Settings, name: str) -> AsyncIterator[Worker]
         # The lease's owner is this very process: one that takes the place over must not pass for it.
         worker = f"{name}/{uuid4().hex[:8]}"
         try:
-            yield TimetableWorker(Conductor(db, SystemClock(), stage, signal, worker=worker, policy=policy))
+            conductor = Conductor(db, SystemClock(), stage, signal, worker=worker, policy=policy)
+            yield TimetableWorker(conductor, prepare=compile_kernels)
         finally:
             await signal.close()
 

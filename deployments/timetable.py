@@ -189,6 +189,10 @@ async def swap(
 
 
 def _spot(asked: SpotIn, calendar: Calendar, where: str) -> Spot:
+    whose = [one for one in (asked.lesson_id, asked.class_arm_id, asked.teacher_id) if one is not None]
+    if len(whose) != 1 or (asked.lesson_id is None and None in {asked.day, asked.period}):
+        what = "Give a lessonId, or a classArmId or teacherId with day and period."
+        raise InvalidInput(what, [Fault(where, what)])
     if asked.lesson_id is not None:
         return Spot(lesson=asked.lesson_id)
     slot = slot_named(calendar, {"day": asked.day, "period": asked.period, "week": asked.week})

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import Depends, Request
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from core.ids import JobId
 from core.timetable.changes import Changes
@@ -264,13 +264,6 @@ class SpotIn(WireRequest):
     day: Annotated[str | None, Field(max_length=200, description="Its name, such as `Monday`.")] = None
     week: Annotated[str | None, Field(max_length=200, description="Where the cycle has two weeks.")] = None
     period: Annotated[int | str | None, Field(description="Its name, or its number in the day from 1.")] = None
-
-    @model_validator(mode="after")
-    def _names_one(self) -> Self:
-        whose = [one for one in (self.lesson_id, self.class_arm_id, self.teacher_id) if one is not None]
-        if len(whose) != 1 or (self.lesson_id is None and (self.day is None or self.period is None)):
-            raise ValueError("give lessonId, or classArmId or teacherId with day and period")
-        return self
 
 
 class SwapIn(WireRequest):

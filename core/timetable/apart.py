@@ -24,7 +24,7 @@ def run_apart(errand: Errand, stopped: Stopped) -> Iterator[Progress | Came]:
     process, connection = spawn("core.timetable.errand_child")
     try:
         connection.send_bytes(pickle.dumps(errand, protocol=pickle.HIGHEST_PROTOCOL))
-        yield from _heard(connection, stopped, time.monotonic() + errand.seconds + _GRACE_S)
+        yield from _heard(connection, stopped, errand.until + _GRACE_S)
     except (EOFError, OSError) as error:
         raise Broken("the process of a search was lost") from error
     finally:
@@ -32,7 +32,7 @@ def run_apart(errand: Errand, stopped: Stopped) -> Iterator[Progress | Came]:
 
 
 def _heard(connection: Connection, stopped: Stopped, until: float) -> Iterator[Progress | Came]:
-    while not stopped() and time.monotonic() < until:
+    while not stopped() and time.time() < until:
         if not connection.poll(_LOOK_EVERY_S):
             continue
         told = connection.recv()

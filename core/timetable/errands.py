@@ -3,14 +3,18 @@
 What comes back is plain, so that whoever sends them never loads a solver.
 """
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from core.timetable.findings import Finding
 from core.timetable.model import Problem, Timetable
 from core.timetable.solvers.port import Budget, Report, Status
+
+_SHARE = 0.95
+_LEAST_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +41,11 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """A function of this module with what it is given but where to report, and how long it may take."""
+    """A function of this module with what it is given but where to report."""
 
     function: Callable[[Report], Any]
-    seconds: float
+    until: float
+    """When its time is up, as ``time.time`` tells it: where it runs, starting takes a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +72,14 @@ def mending(
     only_groups: tuple[str, ...] | None,
 ) -> Errand:
     """Return the errand to repair a timetable with the fewest moves."""
-    work = partial(_mend, problem, previous, budget=budget, pins=pins, only_groups=only_groups)
-    return Errand(work, budget.seconds)
+    until = time.time() + budget.seconds
+    return Errand(partial(_mend, problem, previous, (budget, until), pins=pins, only_groups=only_groups), until)
 
 
 def explaining(problem: Problem, budget: Budget) -> Errand:
     """Return the errand to say why there is no timetable."""
-    return Errand(partial(_explain, problem, budget), budget.seconds)
+    until = time.time() + budget.seconds
+    return Errand(partial(_explain, problem, budget, until=until), until)
 
 
 def suggesting(
@@ -87,7 +93,7 @@ def suggesting(
 ) -> Errand:
     """Return the errand to suggest changes by hand; it brings ``suggesting.Suggestion``s."""
     work = partial(_suggest, problem, timetable, seconds=seconds, lesson=lesson, who=who, most=most)
-    return Errand(work, 2 * seconds)
+    return Errand(work, time.time() + 2 * seconds)
 
 
 def _suggest(problem: Problem, timetable: Timetable, report: Report, **asked: Any) -> Any:  # noqa: ARG001 - as every errand
@@ -99,16 +105,17 @@ def _suggest(problem: Problem, timetable: Timetable, report: Report, **asked: An
 def _mend(
     problem: Problem,
     previous: Timetable,
+    within: tuple[Budget, float],
     report: Report,
     *,
-    budget: Budget,
     pins: tuple[str, ...],
     only_groups: tuple[str, ...] | None,
 ) -> Mended:
     from core.timetable.repairing import Freedom, repair  # noqa: PLC0415 - loads CP-SAT, in the errand's process only
 
     groups = None if only_groups is None else frozenset(only_groups)
-    found = repair(problem, previous, budget, freedom=Freedom(pins=frozenset(pins), only_groups=groups), report=report)
+    freedom = Freedom(pins=frozenset(pins), only_groups=groups)
+    found = repair(problem, previous, _left(*within), freedom=freedom, report=report)
     return Mended(
         status=found.status,
         timetable=found.timetable,
@@ -118,9 +125,14 @@ def _mend(
     )
 
 
-def _explain(problem: Problem, budget: Budget, report: Report) -> Explained:  # noqa: ARG001 - as every errand
+def _explain(problem: Problem, budget: Budget, report: Report, *, until: float) -> Explained:  # noqa: ARG001 - as all
     from core.timetable.explaining import explain  # noqa: PLC0415 - loads CP-SAT, in the errand's process only
 
-    found = explain(problem, budget)
+    found = explain(problem, _left(budget, until))
     sentences = tuple(reason.sentence for reason in found.conflict)
     return Explained(status=found.status, findings=found.findings, conflict=sentences, is_minimal=found.is_minimal)
+
+
+def _left(budget: Budget, until: float) -> Budget:
+    """Return the budget that is left once the process has started; solvers stop a little late."""
+    return replace(budget, seconds=max(_LEAST_S, _SHARE * (until - time.time())))

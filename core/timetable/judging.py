@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from core.access.principal import Principal, Scope
-from core.errors import Conflict, Fault, InvalidInput
+from core.errors import Conflict, Fault, InvalidInput, Stale
 from core.ids import TimetableId
 from core.timetable.checker import Verdict, validate
 from core.timetable.formats.native import read_part, write_timetable
@@ -15,6 +15,8 @@ from core.timetable.records import NewVersion, Version, VersionRecord
 from core.timetable.requesting import TimetableRequests
 from core.timetable.swapping import Spot, swap
 from core.timetable.versions import TimetableVersions
+from core.timetable.view import label
+from core.timetable.wording import listed
 
 _MOST_TOLD = 50
 
@@ -54,6 +56,8 @@ class TimetableJudge:
         principal.require(Scope.TIMETABLES_MANAGE)
         shown = await self._versions.get(principal, timetable=timetable)
         base = shown.version
+        if base.record.number != latest_seen:
+            raise Stale(f"the timetable is at version {base.record.number} now; read it again")
         swapped = await asyncio.to_thread(swap, base.problem, base.timetable, *spots)
         broken = [violation for violation in swapped.broken if violation.hard]
         if broken:
@@ -67,7 +71,8 @@ class TimetableJudge:
 
 def _new_version(base: Version, timetable: Timetable) -> tuple[NewVersion, str]:
     verdict = validate(base.problem, timetable, complete=True)
-    moved = [p.lesson for p in timetable.placements if base.timetable.by_lesson.get(p.lesson) != p]
+    old, lesson = base.timetable.by_lesson, base.problem.lesson
+    moved = [label(base.problem, lesson[p.lesson]) for p in timetable.placements if old.get(p.lesson) != p]
     change = base.record.soft - verdict.soft
     cost = "at the same cost" if change == 0 else f"{abs(change)} {'better' if change > 0 else 'worse'}"
     new = NewVersion(
@@ -76,7 +81,7 @@ def _new_version(base: Version, timetable: Timetable) -> tuple[NewVersion, str]:
         soft=verdict.soft,
         bound=base.record.bound,
         solver="by hand",
-        note=f"Swapped by hand, {cost}: {', '.join(moved)}"[:500],
+        note=f"Swapped by hand, {cost}: {listed(moved)}"[:500],
         based_on=base.record.number,
     )
     return new, write_timetable(timetable).decode()

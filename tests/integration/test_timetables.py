@@ -277,7 +277,7 @@ async def test_a_repair_moves_the_fewest_lessons(
     pin = next(one for one in made["grid"]["lessons"] if one["teachers"][0]["id"] != teacher)
     away = [{"id": teacher, "slots": [{"day": busy["day"], "period": int(busy["period"])}]}]
     told = await admin.searched(
-        f"/{made['id']}/resolve", {"teachersAway": away, "pins": [pin["id"]], "seconds": 20}, **{"Idempotency-Key": "k"}
+        f"/{made['id']}/resolve", {"teachersAway": away, "pins": [pin["id"]], "seconds": 6}, **{"Idempotency-Key": "k"}
     )
     assert told["status"] == "done", told
     assert (told["result"]["isProven"], told["result"]["version"]) == (True, 2)
@@ -365,3 +365,26 @@ async def test_no_process_is_left(
         await ended(client, admin.headers, job)
         await asyncio.to_thread(psutil.wait_procs, searching_processes(), 0.5)
         assert searching_processes() == []
+
+
+@pytest.mark.usefixtures("conductor")
+async def test_a_timetable_is_taken_away_and_bettered(
+    db: PostgresDatabase, client: httpx.AsyncClient, settings: Settings
+) -> None:
+    """A week as a grid, an Excel file, a calendar once it is published, and suggestions that break no law."""
+    school, admin = await admin_of(db, client, settings)
+    made = await made_timetable(school, admin)
+    path, ruby = f"{ROOT}/{made['id']}", made["grid"]["classes"][0]["id"]
+    week = await admin.get(f"/{made['id']}/week?classArmId={ruby}")
+    assert (week["name"], week["weeks"][0]["days"][0]) == ("JSS 2 Ruby", "Monday")
+    workbook = await client.get(f"{path}/workbook.xlsx", headers=admin.headers)
+    assert (workbook.status_code, workbook.content[:2]) == (200, b"PK")
+    await admin.get(f"/{made['id']}/calendar.ics?classArmId={ruby}", 409)
+    await admin.post(f"/{made['id']}/publish", {"version": 1})
+    student = Person(client, settings, school, Role.STUDENT)
+    calendar = await client.get(f"{path}/calendar.ics", params={"classArmId": ruby}, headers=student.headers)
+    assert calendar.text.count("BEGIN:VEVENT") == 10
+    await student.get(f"/{made['id']}/week?classArmId={made['grid']['classes'][1]['id']}", 404)
+    found = await admin.get(f"/{made['id']}/suggestions?lessonId={made['grid']['lessons'][0]['id']}")
+    assert found["suggestions"]
+    assert all(each["hardGain"] >= 0 and each["sentence"] for each in found["suggestions"])
