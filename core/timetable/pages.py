@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from core.errors import Fault, InvalidInput
 from core.timetable.grid import Cell, Entry, Grid, Overview, OverviewRow
+from core.timetable.pages_fit import fit
 from core.timetable.wording import listed
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -20,7 +21,9 @@ _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _COLUMNS, _ROWS = 45, 22
 """So many periods and people have room on a sheet."""
 _HEADINGS = {"group": "All classes", "teacher": "All teachers", "room": "All rooms"}
-_SHORT, _NO_HUE = 3, 215
+_SHORT, _LONG = 3, 4
+"""Letters of a sign for one word, and for several."""
+_NO_HUE = 215
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ class _Part:
 
 def timetable_page(grids: Sequence[Grid], look: PageLook) -> str:
     """Return timetables of classes, teachers or rooms, each week on a sheet of its own."""
-    return _rendered("timetable.html", look, grids=grids)
+    return _rendered("timetable.html", look, grids=grids, fit=fit)
 
 
 def overview_page(overview: Overview, look: PageLook) -> str:
@@ -119,8 +122,9 @@ def short_signs(names: Iterable[str]) -> dict[str, str]:
     taken: dict[str, str] = {}
     for name in sorted(names):
         words = re.findall(r"\d+|[^\W\d_]+", name) or [name]
-        initials = "".join(word if word.isdigit() else word[0] for word in words)
-        proposals = [words[0][:_SHORT] if len(words) == 1 else initials, initials + words[-1][1:3], words[0][:4]]
+        telling = [word for word in words if not word[0].islower()] or words
+        initials = "".join(word if word.isdigit() else word[0] for word in telling)[:_LONG]
+        proposals = [words[0][:_SHORT] if len(words) == 1 else initials, initials[:2] + words[-1][:2], words[0][:4]]
         numbered = (f"{proposals[0]}{number}" for number in range(2, len(taken) + 3))
         sign = next(sign for sign in (*proposals, *numbered) if sign not in taken.values())
         taken[name] = sign

@@ -1,6 +1,7 @@
 """Cover for an absent teacher: who can, who had better, and why nobody can."""
 
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidInput
 from core.timetable.covering import LessonCover, cover
-from core.timetable.model import Problem, Teacher
+from core.timetable.model import Lesson, Problem, Teacher
 from core.timetable.view import View
 from tests.factories.placed_schools import placed_school
 from tests.factories.tiny_school import in_rooms, lesson, rule, school, timetable
@@ -25,9 +26,9 @@ STAFF = tuple(
 )
 
 
-def staffed(*lessons: object, **fields: object) -> Problem:
+def staffed(*lessons: Lesson, **fields: Any) -> Problem:
     """Return the tiny school with four teachers."""
-    return school(*lessons, teachers=STAFF, **fields)  # type: ignore[arg-type] - lessons and fields as they are given
+    return school(*lessons, teachers=STAFF, **fields)
 
 
 def names(found: LessonCover) -> list[str]:

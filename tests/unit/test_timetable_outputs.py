@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -19,6 +20,7 @@ from core.timetable.grid_dates import TermDates, dated, day_on, slots_on
 from core.timetable.ics import calendar_of
 from core.timetable.model import Calendar, Day, Group, Period, Problem, Timetable
 from core.timetable.pages import PageLook, overview_page, short_signs, timetable_page
+from core.timetable.pages_fit import fit
 from core.timetable.view import View
 from core.timetable.workbook import workbook_of, workbook_of_grids
 from tests.factories.small_problems import random_timetable, small_problem
@@ -172,6 +174,21 @@ def test_a_page_holds_the_grid() -> None:
     assert "Queen Amina College" in html
 
 
+def test_letters_shrink_until_a_week_has_room() -> None:
+    """A plain week has large letters and equal rows; one of many periods and long names has smaller, and still fits."""
+    plain = grid(*a_school(), RUBY)
+    easy = fit(plain, plain.weeks[0])
+    assert (easy.scale, len({height for height in easy.heights if height})) == (1.0, 1)
+    days = tuple(Day(name=f"Day {d}", periods=tuple(Period(name=str(p)) for p in range(12))) for d in range(6))
+    groups = (Group(id="ruby", name="Senior Secondary Science and Technology 2 Ruby"),)
+    long = [lesson(f"l{slot}", rooms=in_rooms("lab"), teachers=("bello", "okafor")) for slot in range(72)]
+    problem = school(*long, groups=groups, calendar=Calendar(days=days))
+    dense = grid(problem, timetable(**{f"l{slot}": (slot, "lab") for slot in range(72)}), BELLO)
+    tight = fit(dense, dense.weeks[0])
+    assert tight.scale < easy.scale
+    assert sum(tight.heights) < 440
+
+
 def test_names_are_text_on_a_page() -> None:
     """A name that looks like markup is shown as it is, and a colour that is none is refused."""
     groups = (Group(id="ruby", name="<script>alert(1)</script>"),)
@@ -241,15 +258,15 @@ def test_a_name_is_no_formula() -> None:
     assert len(one.sheetnames) == 1
 
 
-def events(data: bytes) -> list[icalendar.Event]:
-    """Return the events of a calendar that is as the standard wants it."""
+def events(data: bytes) -> list[Any]:
+    """Return the events of a calendar that is as the standard wants it; what a property holds has no one type."""
     read = icalendar.Calendar.from_ical(data)
     assert read["VERSION"] == "2.0"
     assert data.endswith(b"END:VCALENDAR\r\n")
     return list(read.walk("VEVENT"))
 
 
-def dates_of(event: icalendar.Event) -> list[datetime]:
+def dates_of(event: Any) -> list[datetime]:
     """Return when a series takes place, as a program that subscribed works it out."""
     starts, rule = event["DTSTART"].dt, event.get("RRULE")
     if rule is None:

@@ -1,6 +1,7 @@
 """Suggested changes: the known best is found, also through a third lesson, and each is worth what the checker says."""
 
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -71,9 +72,15 @@ def test_a_lesson_without_a_place_is_found_one() -> None:
 def test_who_is_unknown_is_refused() -> None:
     """A suggestion for nobody, or for a lesson that there is not, is refused."""
     problem = school(lesson("maths"))
-    for asked in ({"lesson": "gone"}, {"who": ("teacher", "gone")}, {"who": ("room", "lab")}, {}):
+    nobody: tuple[dict[str, Any], ...] = (
+        {"lesson": "gone"},
+        {"who": ("teacher", "gone")},
+        {"who": ("room", "lab")},
+        {},
+    )
+    for asked in nobody:
         with pytest.raises(InvalidInput):
-            suggest(problem, timetable(maths=0), **asked)  # type: ignore[arg-type] - one keyword or another
+            suggest(problem, timetable(maths=0), **asked)
 
 
 @settings(max_examples=60, deadline=None)
