@@ -7,13 +7,14 @@ as ``Refused``, so that a caller can report it with everything else that is wron
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import PurePath
 from typing import Any
 
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
+from openpyxl.cell.cell import Cell
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._reader import WorkSheetParser
@@ -23,6 +24,7 @@ from core.school.workbook_package import DEFAULT_LIMITS, Limits, open_package, r
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 """The media type of a workbook."""
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ def _value(cell: dict[str, Any]) -> Value:
 
 def _clean(text: str) -> str | None:
     """Return text without control characters and outer blanks (no-break spaces too); None for none."""
-    return ILLEGAL_CHARACTERS_RE.sub("", text).strip() or None
+    return writable(text).strip() or None
 
 
 def parse_csv(name: str, content: bytes, limits: Limits = DEFAULT_LIMITS) -> Sheet:
@@ -251,9 +253,14 @@ def _text(content: bytes, encoding: str) -> str | None:
     return None if "\0" in text else text
 
 
+def writable(text: str) -> str:
+    """Return text without what a workbook can't hold: what is no character of XML 1.0 (section 2.2)."""
+    return _NOT_XML.sub("", text)
+
+
 def write_text(cell: Cell, text: str) -> None:
     """Write text into a cell, so that it stays text even where it begins like a formula (CWE-1236)."""
-    cell.value = ILLEGAL_CHARACTERS_RE.sub("", text)[:32_767]
+    cell.value = writable(text)[:32_767]
     cell.data_type = "s"
     if text.startswith(("=", "+", "-", "@", "\t", "\r")):
         cell.quotePrefix = True

@@ -13,7 +13,7 @@ from openpyxl.utils.cell import coordinate_from_string
 from openpyxl.worksheet.worksheet import Worksheet
 
 from core.errors import Fault
-from core.school.spreadsheets import Refused, Sheet, Value, cell_address, write_text
+from core.school.spreadsheets import Refused, Sheet, Value, cell_address, writable, write_text
 
 SUMMARY = "What to mend"
 _RED = PatternFill("solid", fgColor="FFC7CE")
@@ -34,7 +34,7 @@ def annotate(sheets: Sequence[Sheet], faults: Sequence[Fault], warnings: Sequenc
     summary.title = SUMMARY
     _write_summary(summary, faults, warnings)
     for sheet in sheets:
-        _write_sheet(book.create_sheet(_BAD_TITLE.sub(" ", sheet.name)[:31] or "Sheet"), sheet)
+        _write_sheet(book.create_sheet(writable(_BAD_TITLE.sub(" ", sheet.name))[:31] or "Sheet"), sheet)
     by_prefix = {cell_address(sheet.name, 1, 1).removesuffix("!A1"): page for sheet, page in _pages(book, sheets)}
     for notes, fill in ((warnings, _YELLOW), (faults, _RED)):
         for note in notes:
@@ -90,7 +90,7 @@ def _mark(page: Worksheet, coordinate: str, what: str, fill: PatternFill) -> Non
     cell = page[f"{column}{row}"]
     cell.fill = fill
     said = f"{cell.comment.text}\n{what}" if cell.comment else what
-    cell.comment = Comment(said[:2_000], "SchoolOS", height=90, width=320)
+    cell.comment = Comment(writable(said)[:2_000], "SchoolOS", height=90, width=320)
 
 
 def _cell(page: Worksheet, row: int, column: int) -> Cell:

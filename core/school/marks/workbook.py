@@ -27,7 +27,7 @@ from core.school.marks.class_sheet import (
 )
 from core.school.marks.model import Mark, Marks, RosterStudent, SheetHead
 from core.school.policies import Component
-from core.school.spreadsheets import Refused, Sheet, cell_address, write_text
+from core.school.spreadsheets import Refused, Sheet, cell_address, writable, write_text
 
 _BOLD = Font(bold=True)
 _HEADER_FILL = PatternFill("solid", fgColor="DDE7F3")
@@ -176,7 +176,7 @@ def _mark_faults(page: Worksheet, faults: Sequence[Fault]) -> None:
     for address, whats in by_cell.items():
         cell = page[address]
         cell.fill = _FAULT_FILL
-        cell.comment = Comment("\n".join(whats), "SchoolOS")
+        cell.comment = Comment(writable("\n".join(whats)), "SchoolOS")
 
 
 def _list_faults(workbook: Workbook, faults: Sequence[Fault]) -> None:
