@@ -1,5 +1,6 @@
 """What people take away from a timetable: a week, an Excel file, a calendar, suggestions."""
 
+from datetime import date
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -87,6 +88,42 @@ class SuggestionsOut(Wire):
     suggestions: list[SuggestionOut]
 
 
+class CoverOptionOut(Wire):
+    """Somebody who could take a lesson."""
+
+    teacher: str
+    name: str
+    qualified: bool
+    day_load: int
+    week_load: int
+    sentence: str
+
+
+class JoinOptionOut(Wire):
+    """A lesson of the same subject that the class could sit in on."""
+
+    lesson: str
+    teacher: str
+    sentence: str
+
+
+class LessonCoverOut(Wire):
+    """What can be done about one lesson."""
+
+    lesson: str
+    slots: tuple[int, ...]
+    options: tuple[CoverOptionOut, ...]
+    chosen: CoverOptionOut | None
+    joined: tuple[JoinOptionOut, ...]
+    reason: str | None
+
+
+class CoverOut(Wire):
+    """Cover for an absent teacher."""
+
+    lessons: list[LessonCoverOut]
+
+
 @router.get("/week", operation_id="getTimetableWeek", summary="Read the week of a class, a teacher or a room")
 async def get_week(caller: Caller, services: ServicesDep, timetable_id: UUID, whose: WhoseParam) -> Grid:
     """Return somebody's week with names, clock times and breaks."""
@@ -140,6 +177,23 @@ async def suggest(
     )
     calendar = shown.version.problem.calendar
     return SuggestionsOut(suggestions=[SuggestionOut.of(each, calendar) for each in found])
+
+
+@router.get("/cover", operation_id="findTimetableCover", summary="Find cover for an absent teacher")
+async def find_cover(
+    *,
+    caller: Caller,
+    services: ServicesDep,
+    timetable_id: UUID,
+    teacher_id: Annotated[str, Query(alias="teacherId", max_length=200)],
+    on: date,
+    also_away: Annotated[list[str] | None, Query(alias="alsoAway", max_length=200)] = None,
+) -> CoverOut:
+    """Return for each lesson of the date who is free, those who know the subject first; nothing is kept."""
+    found = await services.timetables.outputs.cover(
+        caller, timetable=TimetableId(timetable_id), teacher=teacher_id, on=on, also_away=also_away or []
+    )
+    return CoverOut(lessons=[LessonCoverOut.model_validate(each) for each in found])
 
 
 def _as_file(name: str) -> dict[str, str]:

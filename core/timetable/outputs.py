@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, date
 from typing import Any
 
 from core.access.principal import Principal, Scope
@@ -12,9 +12,10 @@ from core.ids import TimetableId
 from core.ports import Database
 from core.timetable import store
 from core.timetable.apart import run_apart
+from core.timetable.covering import LessonCover, cover
 from core.timetable.errands import Came, suggesting
 from core.timetable.grid import Grid, grid
-from core.timetable.grid_dates import TermDates
+from core.timetable.grid_dates import TermDates, slots_on
 from core.timetable.suggesting import Suggestion
 from core.timetable.versions import Shown, TimetableVersions
 
@@ -74,6 +75,25 @@ class TimetableOutputs:
         who = whose.pair if whose is not None else None
         found = await asyncio.to_thread(_suggestions, shown, lesson, who, most)
         return found, shown
+
+    async def cover(
+        self, principal: Principal, *, timetable: TimetableId, teacher: str, on: date, also_away: Sequence[str]
+    ) -> Sequence[LessonCover]:
+        """Return who could take an absent teacher's lessons of a date, by the published version, else the latest."""
+        principal.require(Scope.TIMETABLES_MANAGE)
+        shown = await self._versions.get(principal, timetable=timetable)
+        published, session = shown.record.published_version, shown.record.session_id
+        if published is not None:
+            shown = await self._versions.get(principal, timetable=timetable, number=published)
+        if session is None:
+            raise Conflict("this timetable belongs to no session, so that its dates are not known")
+        async with self._db.tenant(principal.school, read_only=True) as tx:
+            dates = TermDates(**await store.session_dates(tx, session))
+        problem = shown.version.problem
+        slots = slots_on(problem.calendar, dates, on)
+        return await asyncio.to_thread(
+            cover, problem, shown.version.timetable, teacher, slots, also_away=tuple(also_away)
+        )
 
     async def _shown(self, principal: Principal, timetable: TimetableId, whose: Whose | None) -> Shown:
         shown = await self._versions.get(principal, timetable=timetable)

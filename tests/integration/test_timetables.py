@@ -387,4 +387,9 @@ async def test_a_timetable_is_taken_away_and_bettered(
     await student.get(f"/{made['id']}/week?classArmId={made['grid']['classes'][1]['id']}", 404)
     found = await admin.get(f"/{made['id']}/suggestions?lessonId={made['grid']['lessons'][0]['id']}")
     assert found["suggestions"]
+    first = next(one for one in made["grid"]["lessons"] if one["day"] == "Monday")
+    absent = f"teacherId={first['teachers'][0]['id']}&on=2027-09-13"
+    covered = (await admin.get(f"/{made['id']}/cover?{absent}"))["lessons"]
+    assert first["id"] in {each["lesson"] for each in covered}
+    assert all(each["chosen"] or each["reason"] for each in covered)
     assert all(each["hardGain"] >= 0 and each["sentence"] for each in found["suggestions"])
