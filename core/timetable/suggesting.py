@@ -16,8 +16,8 @@ from core.timetable.swapping import Move, Swapped, added, judged, require_known
 from core.timetable.view import label
 from core.timetable.wording import counted, listed
 
-_SPARE = 3
-"""So many times more changes are kept than are asked for, should the checker refuse some."""
+_SPARE = 2
+"""So many times more changes are kept than are asked for, should the checker refuse some; each costs it a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def suggest(
     who: tuple[str, str] | None = None,
     slots: Collection[Slot] = (),
     most: int = 10,
-    seconds: float = 1.2,
+    seconds: float = 1.0,
 ) -> tuple[Suggestion, ...]:
     """Return the best changes that move a lesson, or that better somebody's days.
 
