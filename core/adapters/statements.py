@@ -13,7 +13,8 @@ from core.telemetry import DB_QUERY_DURATION, tracer
 _CHANGE = re.compile(
     r"\b(INSERT)\s+INTO\s+(\w+)|\b(UPDATE)\s+(?!SKIP\b|OF\b)(\w+)\s|\b(DELETE)\s+FROM\s+(\w+)", re.IGNORECASE
 )
-_READ = re.compile(r"\b(SELECT)\b.*?\bFROM\s+(\w+)", re.IGNORECASE | re.DOTALL)
+# What is followed by a bracket is a function, such as unnest.
+_READ = re.compile(r"\b(SELECT)\b.*?\b(?:FROM|JOIN)\s+(?:LATERAL\s+)?(\w+)\b(?!\s*\()", re.IGNORECASE | re.DOTALL)
 _COMMENT = re.compile(r"--[^\n]*")
 
 

@@ -23,6 +23,7 @@ CORE = Path(__file__).parents[2] / "core"
         ("WITH due AS (SELECT id FROM deliveries) UPDATE deliveries SET a = 1", "deliveries", "update"),
         ("WITH a AS (SELECT 1 FROM terms), b (x, y) AS (SELECT 2 FROM a) SELECT * FROM b", "terms", "select"),
         ("-- UPDATE nothing \nSELECT 1 FROM schools", "schools", "select"),
+        ("SELECT 1 FROM unnest($1::uuid[]) AS given (id) JOIN deliveries USING (id)", "deliveries", "select"),
         ("CALL tenant_table('x')", "none", "call"),
         ("", "none", "none"),
     ],
