@@ -1,7 +1,7 @@
 """Timetables over HTTP, with real solvers: asked for, watched, read by everybody, swapped, repaired, published."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -56,15 +56,15 @@ class Person:
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    async def post(self, path: str, body: Any, status: int = 200, **headers: str) -> Any:
+    async def post(self, path: str, body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
         """Return the body of an answer of this status."""
-        answer = await self.client.post(f"{ROOT}{path}", json=body, headers=self.headers | headers)
+        answer = await self.client.post(f"{ROOT}{path}", json=body, headers={**self.headers, **(headers or {})})
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    async def searched(self, path: str, body: Any, **headers: str) -> dict[str, Any]:
+    async def searched(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Start a search and return how it ended."""
-        job = (await self.post(path, body, 202, **headers))["jobId"]
+        job = (await self.post(path, body, 202, headers))["jobId"]
         return await ended(self.client, self.headers, job)
 
 
@@ -218,7 +218,7 @@ async def test_a_swap_is_checked_before_it_is_made(
         if lesson["teachers"] == lessons[first]["teachers"] and lesson["classes"][0]["id"] == emerald["id"]
     )
     there = {"classArmId": ruby["id"], "day": taken["day"], "period": int(taken["period"])}
-    refused = await admin.post(path, {"slot1": {"lessonId": first}, "slot2": there}, 409, **{"If-Match": '"1"'})
+    refused = await admin.post(path, {"slot1": {"lessonId": first}, "slot2": there}, 409, headers={"If-Match": '"1"'})
     assert "at the same time" in refused["detail"]
     free = await anext(
         {"classArmId": ruby["id"], "day": made["grid"]["days"][d]["name"], "period": p + 1}
@@ -226,14 +226,14 @@ async def test_a_swap_is_checked_before_it_is_made(
         for p, cell in enumerate(day)
         if not cell and await fits(admin, made, first, made["grid"]["days"][d]["periods"][p]["slot"])
     )
-    swapped = await admin.post(path, {"slot1": {"lessonId": first}, "slot2": free}, **{"If-Match": '"1"'})
+    swapped = await admin.post(path, {"slot1": {"lessonId": first}, "slot2": free}, headers={"If-Match": '"1"'})
     assert (swapped["version"]["number"], swapped["version"]["hard"]) == (2, 0)
-    await admin.post(path, {"slot1": {"lessonId": first}, "slot2": free}, 412, **{"If-Match": '"1"'})
+    await admin.post(path, {"slot1": {"lessonId": first}, "slot2": free}, 412, headers={"If-Match": '"1"'})
     await admin.post(path, {"slot1": {"lessonId": first}, "slot2": free}, 428)
     told = await admin.get(f"/{made['id']}/compare?from=1&to=2")
     assert [each["lesson"] for each in told["moved"]] == [first]
     assert "moves from" in told["moved"][0]["sentence"]
-    back = await admin.post(f"/{made['id']}/roll-back", {"version": 1}, 201, **{"If-Match": '"2"'})
+    back = await admin.post(f"/{made['id']}/roll-back", {"version": 1}, 201, headers={"If-Match": '"2"'})
     assert (back["number"], back["basedOn"]) == (3, 1)
     assert (await admin.get(f"/{made['id']}/compare?from=1&to=3"))["moved"] == []
 
@@ -277,7 +277,9 @@ async def test_a_repair_moves_the_fewest_lessons(
     pin = next(one for one in made["grid"]["lessons"] if one["teachers"][0]["id"] != teacher)
     away = [{"id": teacher, "slots": [{"day": busy["day"], "period": int(busy["period"])}]}]
     told = await admin.searched(
-        f"/{made['id']}/resolve", {"teachersAway": away, "pins": [pin["id"]], "seconds": 6}, **{"Idempotency-Key": "k"}
+        f"/{made['id']}/resolve",
+        {"teachersAway": away, "pins": [pin["id"]], "seconds": 6},
+        headers={"Idempotency-Key": "k"},
     )
     assert told["status"] == "done", told
     assert (told["result"]["isProven"], told["result"]["version"]) == (True, 2)
