@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import HTMLResponse
 
 from core.errors import Fault, InvalidInput
 from core.ids import TimetableId
@@ -20,6 +21,8 @@ from deployments.services import ServicesDep
 router = APIRouter(prefix="/api/timetable/{timetable_id}", tags=["timetables"], responses=PROBLEMS)
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src data:; base-uri 'none'; frame-ancestors 'none'"
+"""The page has its styles in itself, and no script."""
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _Id = Annotated[str | None, Query(max_length=200)]
 
@@ -142,6 +145,18 @@ async def get_workbook(caller: Caller, services: ServicesDep, timetable_id: UUID
     """Return the whole school's, or one class's, teacher's or room's."""
     content = await services.timetables.outputs.workbook(caller, timetable=TimetableId(timetable_id), whose=whose)
     return Response(content, headers=_as_file("timetable.xlsx"), media_type=_XLSX)
+
+
+@router.get(
+    "/page.html",
+    operation_id="getTimetablePage",
+    summary="Read a timetable as sheets for the wall",
+    response_class=HTMLResponse,
+)
+async def get_page(caller: Caller, services: ServicesDep, timetable_id: UUID, whose: WhoseParam) -> HTMLResponse:
+    """Return a page that prints on A4 across: a sheet for each class, or for one class, teacher or room."""
+    page = await services.timetables.outputs.page(caller, timetable=TimetableId(timetable_id), whose=whose)
+    return HTMLResponse(page, headers={"Content-Security-Policy": _PAGE_POLICY})
 
 
 @router.get(

@@ -14,7 +14,7 @@ from core.timetable import store
 from core.timetable.apart import run_apart
 from core.timetable.covering import LessonCover, cover
 from core.timetable.errands import Came, suggesting
-from core.timetable.grid import Grid, grid
+from core.timetable.grid import Grid, grid, grids
 from core.timetable.grid_dates import TermDates, slots_on
 from core.timetable.suggesting import Suggestion
 from core.timetable.versions import Shown, TimetableVersions
@@ -51,6 +51,13 @@ class TimetableOutputs:
         """Return an Excel file: of the whole school, or of somebody."""
         shown = await self._shown(principal, timetable, whose)
         return await asyncio.to_thread(_workbook, shown, whose)
+
+    async def page(self, principal: Principal, *, timetable: TimetableId, whose: Whose | None) -> str:
+        """Return the wall sheets as HTML: of every class, or of somebody."""
+        shown = await self._shown(principal, timetable, whose)
+        async with self._db.tenant(principal.school, read_only=True) as tx:
+            school = await store.school_name(tx)
+        return await asyncio.to_thread(_page, shown, whose, school)
 
     async def calendar(self, principal: Principal, *, timetable: TimetableId, whose: Whose) -> bytes:
         """Return somebody's lessons as an iCalendar file of the published version's session.
@@ -111,6 +118,16 @@ def _workbook(shown: Shown, whose: Whose | None) -> bytes:
     if whose is None:
         return workbook_of(problem, timetable, title=title)
     return workbook_of_grids([grid(problem, timetable, whose.pair)], title=title)
+
+
+def _page(shown: Shown, whose: Whose | None, school: str) -> str:
+    from core.timetable.pages import PageLook, timetable_page  # noqa: PLC0415 - only who asks for a page
+
+    problem, timetable, number = shown.version.problem, shown.version.timetable, shown.version.record.number
+    state = "published" if shown.record.published_version == number else "not published"
+    look = PageLook(school=school, title=shown.record.name or "Timetable", note=f"Version {number}, {state}")
+    weeks = grids(problem, timetable, "group") if whose is None else (grid(problem, timetable, whose.pair),)
+    return timetable_page(weeks, look)
 
 
 def _calendar(shown: Shown, whose: Whose, dates: TermDates) -> bytes:

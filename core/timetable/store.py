@@ -194,6 +194,11 @@ async def session_name(tx: Transaction, session: SessionId) -> str | None:
     return found
 
 
+async def school_name(tx: Transaction) -> str:
+    """Return what the school is called."""
+    return str(await tx.fetchval("SELECT name FROM schools WHERE id = app_school()"))
+
+
 async def session_dates(tx: Transaction, session: SessionId) -> dict[str, Any]:
     """Return when a session begins and ends, in which time zone."""
     row = await tx.fetchrow(

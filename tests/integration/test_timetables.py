@@ -373,7 +373,7 @@ async def test_no_process_is_left(
 async def test_a_timetable_is_taken_away_and_bettered(
     db: PostgresDatabase, client: httpx.AsyncClient, settings: Settings
 ) -> None:
-    """A week as a grid, an Excel file, a calendar once it is published, and suggestions that break no law."""
+    """A week as a grid, as a sheet, in Excel, as a calendar once it is published, and suggestions that break no law."""
     school, admin = await admin_of(db, client, settings)
     made = await made_timetable(school, admin)
     path, ruby = f"{ROOT}/{made['id']}", made["grid"]["classes"][0]["id"]
@@ -381,6 +381,8 @@ async def test_a_timetable_is_taken_away_and_bettered(
     assert (week["name"], week["weeks"][0]["days"][0]) == ("JSS 2 Ruby", "Monday")
     workbook = await client.get(f"{path}/workbook.xlsx", headers=admin.headers)
     assert (workbook.status_code, workbook.content[:2]) == (200, b"PK")
+    page = await client.get(f"{path}/page.html", params={"classArmId": ruby}, headers=admin.headers)
+    assert (page.text.count('<section class="sheet"'), "JSS 2 Ruby" in page.text) == (1, True)
     await admin.get(f"/{made['id']}/calendar.ics?classArmId={ruby}", 409)
     await admin.post(f"/{made['id']}/publish", {"version": 1})
     student = Person(client, settings, school, Role.STUDENT)
