@@ -2,18 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from time import monotonic
 from uuid import uuid4
 
-import httpx
-import pytest
 from pydantic import SecretStr
 
-from cluster.settings import RedisSettings, Settings, WebhookSettings
-from cluster.wiring_ground import installation_key
+from cluster.settings import RedisSettings, Settings
 from cluster.wiring_workers import open_notifier, open_relay
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
@@ -23,52 +19,10 @@ from core.notifications.model import Channel, OutgoingMessage, Reason
 from core.notifications.webhooks_loop import WebhookLoop, WebhookPolicy
 from core.notifications.webhooks_model import DISABLE_AFTER, WebhookAnswer
 from core.notifications.webhooks_signing import WebhookSecrets, signature
-from tests.factories.http import make_client, settings_for
 from tests.factories.notifications import attendance_marked, delivering, emitted, fanned_out, fee_reminder, settled
-from tests.factories.school import MadeSchool, make_school
+from tests.factories.school import MadeSchool
 from tests.factories.senders import FakeSender
-from tests.factories.webhooks import QUICK, Desk, Receiver, all_are, happened, receiving, sending, tried
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    """A receiver that runs."""
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings under which this machine may be an endpoint."""
-    state: Path = tmp_path_factory.mktemp("state")
-    return settings_for(database_url, state, webhook=WebhookSettings(allow_loopback=True))
-
-
-@pytest.fixture(scope="module")
-async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application."""
-    async with make_client(settings) as made:
-        yield made
-
-
-@pytest.fixture
-async def school(db: PostgresDatabase) -> MadeSchool:
-    """A school of two students."""
-    return await make_school(db, students=2)
-
-
-@pytest.fixture
-def secrets(settings: Settings) -> WebhookSecrets:
-    """What the installation's secrets are derived from."""
-    key = installation_key(settings)
-    assert key is not None
-    return WebhookSecrets(key)
-
-
-@pytest.fixture
-def desk(client: httpx.AsyncClient, school: MadeSchool) -> Desk:
-    """The school's desk."""
-    return Desk(client, school.as_(Role.SCHOOL_ADMIN))
+from tests.factories.webhooks import QUICK, Desk, Receiver, all_are, happened, sending, tried
 
 
 async def test_an_event_arrives_signed(

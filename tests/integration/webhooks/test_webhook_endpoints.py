@@ -1,54 +1,14 @@
 """Endpoints of webhooks: what they may be, who may have them, and whose they are."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from cluster.settings import Settings, WebhookSettings
-from cluster.wiring_ground import installation_key
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
-from core.notifications.webhooks_signing import WebhookSecrets
-from tests.factories.http import make_client, settings_for
 from tests.factories.school import MadeSchool, make_school
 from tests.factories.webhooks import Desk, happened
-
-
-@pytest.fixture(scope="module")
-def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings under which this machine may be an endpoint."""
-    state: Path = tmp_path_factory.mktemp("state")
-    return settings_for(database_url, state, webhook=WebhookSettings(allow_loopback=True))
-
-
-@pytest.fixture(scope="module")
-async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application."""
-    async with make_client(settings) as made:
-        yield made
-
-
-@pytest.fixture
-async def school(db: PostgresDatabase) -> MadeSchool:
-    """A school of two students."""
-    return await make_school(db, students=2)
-
-
-@pytest.fixture
-def secrets(settings: Settings) -> WebhookSecrets:
-    """What the installation's secrets are derived from."""
-    key = installation_key(settings)
-    assert key is not None
-    return WebhookSecrets(key)
-
-
-@pytest.fixture
-def desk(client: httpx.AsyncClient, school: MadeSchool) -> Desk:
-    """The school's desk."""
-    return Desk(client, school.as_(Role.SCHOOL_ADMIN))
 
 
 async def test_an_endpoint_is_read_changed_and_removed(desk: Desk) -> None:

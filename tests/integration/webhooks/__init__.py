@@ -1,0 +1,1 @@
+"""Webhooks out, on a real database and with a real receiver."""
