@@ -46,9 +46,10 @@ from core.timetable.solvers.native.layout import (
 from core.timetable.solvers.native.pack import Ints
 from core.timetable.solvers.native.state import clear, note, own_room, put, take, undo
 
-STEPS, WAITING, FEWEST, SINCE, PATIENCE = range(5)
-"""The chain's own numbers: steps made, blocks that wait, the fewest that ever waited, steps since then and at most."""
-NUMBERS = 5
+STEPS, WAITING, FEWEST, SINCE, HASTE, PATIENCE, NEARLY = range(7)
+"""The chain's own numbers: steps made, blocks that wait, the fewest that ever waited, and the steps since then: at most
+HASTE of them, and PATIENCE once no more than NEARLY wait. A trap on the way is left early, the end takes its time."""
+NUMBERS = 7
 FINE = 1024
 """Parts of one unit of weight, in which soft costs tell equals apart."""
 NEVER = whole(1 << 60)
@@ -275,6 +276,14 @@ def queue_ejected(
 
 
 @compiled
+def is_trapped(own: Ints) -> bool:
+    """Tell whether too many steps brought nothing."""
+    most: int = own[PATIENCE] if own[FEWEST] <= own[NEARLY] else own[HASTE]
+    found: bool = own[SINCE] > most
+    return found
+
+
+@compiled
 def chain(
     p: Ints,
     s: Ints,
@@ -289,7 +298,7 @@ def chain(
 ) -> None:
     """Make so many steps, or until nobody waits or too many steps brought nothing."""
     for _ in range(steps):
-        if own[WAITING] == 0 or own[SINCE] > own[PATIENCE]:
+        if own[WAITING] == 0 or is_trapped(own):
             break
         own[STEPS] += 1
         own[SINCE] += 1

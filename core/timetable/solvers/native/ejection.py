@@ -10,8 +10,16 @@ from core.timetable.solvers.native.pack import Ints, Packed, pack
 from core.timetable.solvers.native.search import Run, cannot_be, empty_journal
 from core.timetable.solvers.port import Budget, Outcome, Report, Status, Stopped
 
-PATIENCE_PER_BLOCK = 40
-"""Steps a block without a fuller timetable before a new start. A school of 20 classes needs 2-10 a block in all."""
+PATIENCE = 3000, 5
+"""Steps, and more for each block, without a fuller timetable before a new start. Schools of 20 to 60 classes need 2 to
+10 steps a block in all, most of them at the end."""
+HASTE = 300, 0.25
+"""The same before the last twentieth of the blocks. One in ten constructions for 60 classes is trapped there:
+doubles that fill their rooms to the last take each other's place for ever."""
+
+
+MOST_LEARNED = 40
+"""What a block keeps of its weight into a new start: about the range of the first weights."""
 
 
 class EjectionChain:
@@ -47,7 +55,9 @@ class Chain:
         self._tabu = np.zeros(blocks * slots, np.int64)
         self._waiting = np.zeros(blocks, np.int64)
         self._own = np.zeros(ejecting.NUMBERS, np.int64)
-        self._own[ejecting.PATIENCE] = PATIENCE_PER_BLOCK * blocks + 1000
+        self._own[ejecting.HASTE] = HASTE[0] + HASTE[1] * blocks
+        self._own[ejecting.PATIENCE] = PATIENCE[0] + PATIENCE[1] * blocks
+        self._own[ejecting.NEARLY] = blocks // 20
         self._journal = empty_journal(packed)
         self._dice = dice(seed)
         self.taken = np.full(blocks + int(packed.p[at.NEEDS]), -1, np.int64)
@@ -70,7 +80,7 @@ class Chain:
                 state.save(self._packed.p, self.state, self.taken)
             if waiting == 0:
                 run.keep(self._packed, self.taken)
-            if run.best is None and (waiting == 0 or self._own[ejecting.SINCE] > self._own[ejecting.PATIENCE]):
+            if run.best is None and (waiting == 0 or ejecting.is_trapped(self._own)):
                 self._restart()
             run.tell(placed=len(self._waiting) - self._fewest)
         run.partial = self._packed.assignment(self.taken)
@@ -93,8 +103,9 @@ class Chain:
     def _restart(self) -> None:
         """Start with nothing again; half of what was learned about the weights stays."""
         first = first_weights(self._packed.program)
-        self._weight = first + (self._weight - first) // 2
+        self._weight = first + np.minimum((self._weight - first) // 2, MOST_LEARNED)
         self._own[ejecting.PATIENCE] += self._own[ejecting.PATIENCE] // 4
+        self._own[ejecting.HASTE] += self._own[ejecting.HASTE] // 4
         self.begin(None)
 
 
