@@ -140,6 +140,8 @@ class ChromiumRenderer:
         pdf = await browser.page.pdf(
             prefer_css_page_size=True, print_background=True, tagged=tagged, outline=tagged, landscape=landscape
         )
+        # A document that is about to leave for elsewhere would take the next one with it.
+        await browser.page.goto("about:blank")
         browser.printed += 1
         if browser.printed >= self._limits.documents or _memory_of(browser.process) > self._limits.memory_bytes:
             log.info("browser_recycled", documents=browser.printed)
