@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -128,6 +129,7 @@ def _group(name: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _repairs(files: Sequence[Path], seconds: float) -> dict[str, Any]:
     """Take two slots of a full teacher in each school that was solved, and change as little as can be."""
     taken, moved, proven = [], [], 0
+    ends: Counter[str] = Counter()
     solved = [file for file in files if file.with_suffix(".out.json").exists()]
     for file in solved:
         problem = read_generated(file.read_bytes())
@@ -135,11 +137,15 @@ def _repairs(files: Sequence[Path], seconds: float) -> dict[str, Any]:
         begun = time.monotonic()
         repaired = repair(_without_two_slots(problem, Random(file.name)), previous, Budget(seconds=max(15.0, seconds)))
         taken.append(time.monotonic() - begun)
-        proven += repaired.bound is not None and repaired.bound == len(repaired.moved)
-        moved.append(len(repaired.moved))
-    figures: dict[str, Any] = {"what": "repair: two slots of a full teacher", "proven": f"{proven} of {len(solved)}"}
+        ends[repaired.status] += 1
+        if repaired.timetable is not None:
+            proven += repaired.bound == len(repaired.moved)
+            moved.append(len(repaired.moved))
+    what = "repair: two slots of a full teacher"
+    figures: dict[str, Any] = {"what": what, "fewest proven": f"{proven} of {len(moved)} found", "ends": dict(ends)}
     if taken:
         figures["seconds"] = {"median": round(statistics.median(taken), 2), "worst": round(max(taken), 2)}
+    if moved:
         figures["moved"] = {"median": statistics.median(moved), "worst": max(moved)}
     return figures
 
