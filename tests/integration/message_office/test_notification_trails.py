@@ -1,47 +1,16 @@
 """The trail of a message over HTTP: whether it arrived, and why it did not."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import uuid4
 
-import httpx
-import pytest
-
-from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
-from tests.factories.http import make_client, settings_for
 from tests.factories.notification_office import NOT_THERE, Office, refusing, told
 from tests.factories.notifications import (
     attendance_marked,
     fanned_out,
     scores_published,
 )
-from tests.factories.school import MadeSchool, make_school
+from tests.factories.school import MadeSchool
 from tests.factories.senders import FakeSender
-
-
-@pytest.fixture(scope="module")
-async def client(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application."""
-    state: Path = tmp_path_factory.mktemp("state")
-    async with make_client(settings_for(database_url, state)) as made:
-        yield made
-
-
-@pytest.fixture
-async def school(db: PostgresDatabase) -> AsyncIterator[MadeSchool]:
-    """A school of two students with a guardian each; what it leaves waiting is no other test's to send."""
-    yield await make_school(db, students=2)
-    async with db.dispatch() as tx:
-        await tx.execute(
-            "UPDATE deliveries SET state = 'skipped', next_attempt_at = NULL WHERE next_attempt_at IS NOT NULL"
-        )
-
-
-@pytest.fixture
-def office(client: httpx.AsyncClient, school: MadeSchool) -> Office:
-    """The school's office."""
-    return Office(client, school.as_(Role.SCHOOL_ADMIN))
 
 
 async def test_why_did_this_parent_not_get_it(office: Office, db: PostgresDatabase, school: MadeSchool) -> None:

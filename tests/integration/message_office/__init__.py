@@ -1,0 +1,1 @@
+"""What a school's office sees of its messages, and sends again."""
