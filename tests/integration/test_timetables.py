@@ -1,6 +1,7 @@
 """Timetables over HTTP, with real solvers: asked for, watched, read by everybody, swapped, repaired, published."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from time import monotonic
@@ -15,9 +16,12 @@ from cluster.settings import Settings
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
 from core.timetable.conducting import Conductor
+from core.timetable.formats.generated import read_generated
+from core.timetable.formats.native import write_problem
 from tests.factories.http import bearer, make_client, settings_for
 from tests.factories.school import MadeSchool, make_school
 from tests.factories.timetable_requests import conducting, ended, portal_request, standing
+from tests.factories.timetables import planted
 
 ROOT = "/api/timetable"
 
@@ -132,14 +136,14 @@ async def test_an_infeasible_timed_out_and_cancelled_search_are_three_things(
     db: PostgresDatabase, client: httpx.AsyncClient, settings: Settings
 ) -> None:
     """What no counting finds ends as infeasible with its smallest conflict; a stop ends as cancelled within moments."""
-    school, admin = await admin_of(db, client, settings)
+    _, admin = await admin_of(db, client, settings)
     told = await admin.searched("/generate", {"problem": conflicting_problem(), "seconds": 20})
     assert (told["status"], told["state"]) == ("infeasible", "failed")
     assert told["error"]["reasons"], told["error"]
     why = await admin.searched("/explain", {"problem": conflicting_problem(), "seconds": 20})
     assert (why["status"], why["result"]["feasible"], why["result"]["isMinimal"]) == ("done", False, True)
     await admin.get(f"/jobs/{told['jobId']}/result", 409)
-    job = (await admin.post("/generate", long_request(school), 202))["jobId"]
+    job = (await admin.post("/generate", long_request(), 202))["jobId"]
     await standing(client, admin.headers, job, lambda now: now["soft"] is not None)
     before = monotonic()
     assert (await client.post(f"/api/jobs/{job}/cancel", headers=admin.headers)).status_code == 202
@@ -170,10 +174,10 @@ def conflicting_problem() -> dict[str, Any]:
     }
 
 
-def long_request(school: MadeSchool) -> dict[str, Any]:
-    """Return a request whose cost can't be 0, and that has long to search."""
-    wish = {"subjectId": str(school.subjects[0]), "periods": [1]}
-    return {**portal_request(school, preferredSlots=[wish]), "seconds": 300}
+def long_request() -> dict[str, Any]:
+    """Return a request whose timetables are soon found and whose best nobody proves within the test."""
+    hidden = read_generated(planted(classes=10, teachers=15, seed=1))
+    return {"problem": json.loads(write_problem(hidden)), "seconds": 300}
 
 
 def searching_processes() -> list[psutil.Process]:
@@ -358,9 +362,9 @@ async def test_no_process_is_left(
     db: PostgresDatabase, database_url: str, client: httpx.AsyncClient, settings: Settings
 ) -> None:
     """Half a second after a stop of a running search no process of its solvers is there."""
-    school, admin = await admin_of(db, client, settings)
+    _, admin = await admin_of(db, client, settings)
     async with conducting(db, database_url):
-        job = (await admin.post("/generate", long_request(school), 202))["jobId"]
+        job = (await admin.post("/generate", long_request(), 202))["jobId"]
         await standing(client, admin.headers, job, lambda now: now["soft"] is not None)
         assert searching_processes()
         await admin.post(f"/jobs/{job}/cancel", None, 202)
