@@ -56,6 +56,12 @@ class ObjectStore(Protocol):
     async def put(self, key: str, content: bytes, content_type: str) -> None:
         """Store a file whole; a reader sees the old or the new one, never a part."""
 
+    async def put_stream(self, key: str, pieces: AsyncIterator[bytes], content_type: str) -> int:
+        """Store a file from its pieces, a few MiB of it in memory at most, and return its size in bytes.
+
+        Where the pieces end in an error, or this is cancelled, nothing is stored: a reader sees what was there before.
+        """
+
     async def get(self, key: str) -> bytes:
         """Return a file. Raises ``NotFound``."""
 
@@ -70,6 +76,22 @@ class ObjectStore(Protocol):
 
     async def ping(self) -> None:
         """Raise ``Unavailable`` when the store does not answer."""
+
+
+KEPT_FOR = timedelta(days=30)
+"""How long a store keeps what expires."""
+
+
+def expires(key: str) -> bool:
+    """Tell whether a store removes a file by itself after ``KEPT_FOR``: what is printed can be printed anew."""
+    return key.partition("/")[2].startswith("reports/")
+
+
+class ExpiringFiles(Protocol):
+    """A store that removes what has expired."""
+
+    async def expire(self) -> int:
+        """Remove what has expired, or see to it that the store does so by itself; return how many were removed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,28 @@
 """Files in a folder of this machine, with links that are signed and expire."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import mimetypes
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, TypeVar
 from urllib.parse import quote, urlencode
 
 from core.clock import Clock
 from core.errors import InvalidInput, NotFound, NotPermitted, Unavailable
-from core.ports import SignedFile
+from core.ports import KEPT_FOR, SignedFile, expires
+
+_Result = TypeVar("_Result")
 
 _PIECE_BYTES = 256 * 1024
 _UNKNOWN = "application/octet-stream"
+_DRAFT_KEPT_FOR = timedelta(days=1)
+"""A file that is still being written after that has lost its writer."""
 
 
 class LocalObjectStore:
@@ -30,7 +36,20 @@ class LocalObjectStore:
 
     async def put(self, key: str, content: bytes, content_type: str) -> None:
         """Store a file whole; a reader sees the old or the new one, never a part."""
-        await asyncio.to_thread(self._write, key, content, content_type)
+        await _on_disk(self._write, key, content, content_type)
+
+    async def put_stream(self, key: str, pieces: AsyncIterator[bytes], content_type: str) -> int:
+        """Store a file from its pieces and return its size; a reader sees the old or the new one, never a part."""
+        draft = await _on_disk(_begun, self._place(key))
+        try:
+            with draft.open("wb") as file:
+                async for piece in pieces:
+                    await _on_disk(file.write, piece)
+                size = await _on_disk(_kept, file)
+            await _on_disk(self._show, key, draft, content_type)
+        finally:
+            await asyncio.shield(asyncio.to_thread(draft.unlink, missing_ok=True))
+        return size
 
     async def get(self, key: str) -> bytes:
         """Return a file. Raises ``NotFound``."""
@@ -60,6 +79,10 @@ class LocalObjectStore:
         expires = int((self._clock.now() + expires_in).timestamp())
         query = urlencode({"expires": expires, "signature": await asyncio.to_thread(self._signature, key, expires)})
         return f"{self._links_url}/{quote(key)}?{query}"
+
+    async def expire(self) -> int:
+        """Remove what has expired; return how many files that were."""
+        return await _on_disk(self._remove_expired)
 
     async def ping(self) -> None:
         """Raise ``Unavailable`` when the folder can't be written."""
@@ -92,11 +115,35 @@ class LocalObjectStore:
         return self._folder / "types" / _checked(key)
 
     def _write(self, key: str, content: bytes, content_type: str) -> None:
+        self._show(key, _draft(self._place(key), content), content_type)
+
+    def _show(self, key: str, draft: Path, content_type: str) -> None:
+        """Put a file that is on disk in its place."""
         if content_type == (mimetypes.guess_type(key)[0] or _UNKNOWN):
             self._type_place(key).unlink(missing_ok=True)
         else:
-            _replace(self._type_place(key), content_type.encode())
-        _replace(self._place(key), content)
+            place = self._type_place(key)
+            _draft(place, content_type.encode()).replace(place)
+        draft.replace(self._place(key))
+
+    def _remove_expired(self) -> int:
+        now, removed = self._clock.now().timestamp(), 0
+        for place in self._expiring():
+            kept_for = _DRAFT_KEPT_FOR if place.name.startswith(".") else KEPT_FOR
+            with contextlib.suppress(FileNotFoundError):  # another sweeper was here
+                if place.stat().st_mtime + kept_for.total_seconds() < now:
+                    self._type_place(place.relative_to(self._folder / "files").as_posix()).unlink(missing_ok=True)
+                    place.unlink()
+                    removed += 1
+            with contextlib.suppress(OSError):  # there are others in it
+                place.parent.rmdir()
+        return removed
+
+    def _expiring(self) -> Iterator[Path]:
+        top = self._folder / "files"
+        for folder, _, names in os.walk(top):
+            places = [Path(folder, name) for name in names]
+            yield from (place for place in places if expires(place.relative_to(top).as_posix()))
 
     def _content_type(self, key: str) -> str:
         try:
@@ -129,17 +176,37 @@ def _checked(key: str) -> PurePosixPath:
     return PurePosixPath(*parts)
 
 
-def _replace(place: Path, content: bytes) -> None:
-    _draft(place, content).replace(place)
+async def _on_disk(work: Callable[..., _Result], *given: object) -> _Result:
+    """Do something with the disk in a thread. Raises ``Unavailable`` for one that is full or can't be written."""
+    try:
+        return await asyncio.to_thread(work, *given)
+    except OSError as error:
+        raise Unavailable(f"the folder for files can't be written: {error.strerror}", 5.0) from error
+
+
+def _begun(place: Path) -> Path:
+    """Return a new empty file beside the place."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_name(f".{secrets.token_hex(8)}")
+    draft.touch(mode=0o600, exist_ok=False)
+    return draft
 
 
 def _draft(place: Path, content: bytes) -> Path:
     """Write the content beside its place, on disk before anyone is shown it."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.with_name(f".{secrets.token_hex(8)}")
-    draft.touch(mode=0o600, exist_ok=False)
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    draft = _begun(place)
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            _kept(file)
+    except OSError:
+        draft.unlink()
+        raise
     return draft
+
+
+def _kept(file: BinaryIO) -> int:
+    """Have a file's content on disk, and return its size."""
+    file.flush()
+    os.fsync(file.fileno())
+    return file.tell()

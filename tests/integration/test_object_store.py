@@ -3,10 +3,13 @@
 import asyncio
 import hashlib
 import hmac
+import os
+import resource
+import signal
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -22,7 +25,7 @@ from core.adapters.local_store import LocalObjectStore
 from core.adapters.s3_store import S3ObjectStore
 from core.clock import FakeClock, SystemClock
 from core.errors import Broken, InvalidInput, NotFound, NotPermitted, Unavailable
-from core.ports import ObjectStore
+from core.ports import KEPT_FOR, ObjectStore
 from deployments import files
 from deployments.ground.problem import install_problems
 
@@ -102,6 +105,49 @@ async def test_a_large_file_travels_in_pieces(store: ObjectStore) -> None:
     assert max(map(len, streamed)) <= 256 * 1024
 
 
+async def test_a_file_is_put_in_pieces(store: ObjectStore) -> None:
+    """Pieces of any size become one file, whose size is told; it takes the old one's place only when it is whole."""
+    for content in (LARGE, b"small", b""):
+        assert await store.put_stream(KEY, in_pieces(content), "application/zip") == len(content)
+        assert await store.get(KEY) == content
+
+
+async def test_pieces_that_fail_leave_what_was_there(store: ObjectStore) -> None:
+    """A source that breaks, early or in the third part, and a writer that is cancelled store nothing."""
+    await store.put(KEY, b"old", "application/zip")
+    for size in (0, 1000, len(LARGE)):
+        with pytest.raises(RuntimeError, match="torn"):
+            await store.put_stream(KEY, torn(LARGE[:size]), "application/zip")
+        assert await store.get(KEY) == b"old"
+    writing = asyncio.Event()
+    reached = asyncio.create_task(store.put_stream(KEY, endless(writing), "application/zip"))
+    await writing.wait()
+    reached.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reached
+    assert await store.get(KEY) == b"old"
+
+
+async def in_pieces(content: bytes, size: int = 300_000) -> AsyncIterator[bytes]:
+    """Yield a file in pieces."""
+    for at in range(0, len(content), size):
+        yield content[at : at + size]
+
+
+async def torn(content: bytes) -> AsyncIterator[bytes]:
+    """Yield a file that breaks off."""
+    async for piece in in_pieces(content):
+        yield piece
+    raise RuntimeError("torn")
+
+
+async def endless(writing: asyncio.Event) -> AsyncIterator[bytes]:
+    """Yield a first part of what never ends."""
+    yield LARGE
+    writing.set()
+    await asyncio.Event().wait()
+
+
 async def test_an_empty_file_is_a_file(store: ObjectStore) -> None:
     """No bytes at all are still a file."""
     await store.put(KEY, b"", "text/plain")
@@ -149,6 +195,32 @@ async def test_large_files_go_up_in_parts(s3: S3ObjectStore, owner: "S3Client") 
     assert owner.head_object(Bucket="schoolos", Key=KEY)["ETag"].strip('"').endswith("-3")
 
 
+async def test_what_is_never_finished_costs_nothing(s3: S3ObjectStore, owner: "S3Client") -> None:
+    """An upload in parts that breaks off is aborted: its parts are not stored and paid for."""
+    with pytest.raises(RuntimeError, match="torn"):
+        await s3.put_stream(KEY, torn(LARGE), "application/zip")
+    assert not owner.list_multipart_uploads(Bucket="schoolos").get("Uploads")
+
+
+async def test_the_bucket_removes_what_expires(s3: S3ObjectStore, owner: "S3Client") -> None:
+    """Printed files carry the tag that the bucket's rule of 30 days names, others don't; other rules are let be."""
+    other = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 7}}
+    owner.put_bucket_lifecycle_configuration(Bucket="schoolos", LifecycleConfiguration={"Rules": [other]})  # type: ignore[list-item]  # a plain dict
+    for _ in range(2):
+        await s3.expire()
+    rules = {rule["ID"]: rule for rule in owner.get_bucket_lifecycle_configuration(Bucket="schoolos").get("Rules", [])}
+    assert set(rules) == {"logs", "schoolos-expiry", "schoolos-unfinished-uploads"}
+    assert rules["schoolos-expiry"]["Expiration"] == {"Days": 30}
+    await s3.put_stream(KEY, in_pieces(LARGE), "application/zip")
+    await s3.put("school/reports/job/card.pdf", b"x", "application/pdf")
+    await s3.put("school/report-images/logo.png", b"x", "image/png")
+    found = [
+        owner.get_object_tagging(Bucket="schoolos", Key=key)["TagSet"]
+        for key in (KEY, "school/reports/job/card.pdf", "school/report-images/logo.png")
+    ]
+    assert found == [[rules["schoolos-expiry"]["Filter"]["Tag"]]] * 2 + [[]]
+
+
 async def test_an_s3_link_is_signed_and_expires(s3: S3ObjectStore) -> None:
     """The link opens the file in any browser; its time and key are under its signature."""
     await s3.put(KEY, b"%PDF-", "application/pdf")
@@ -175,6 +247,59 @@ def aws_signature(link: str) -> str:
     for step in scope.split("/"):
         key = hmac.digest(key, step.encode(), "sha256")
     return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+async def test_a_folder_removes_what_expires(tmp_path: Path) -> None:
+    """After 30 days printed files are gone, with what a writer that died left of them; others stay."""
+    clock = FakeClock()
+    store = LocalObjectStore(tmp_path, links_url="http://x", clock=clock)
+    kept = ("school/report-images/logo.png", "school/imports/reports/list.xlsx")
+    for key in (KEY, *kept):
+        await store.put(key, b"x", "text/odd")
+    date_all(tmp_path, clock.now())
+    clock.advance(KEPT_FOR)
+    assert await store.expire() == 0
+    clock.advance(timedelta(seconds=1))
+    assert await store.expire() == 1
+    with pytest.raises(NotFound):
+        await store.get(KEY)
+    assert [await store.get(key) for key in kept] == [b"x", b"x"]
+    assert names_in(tmp_path) == ["list.xlsx", "list.xlsx", "logo.png", "logo.png"]
+
+
+def date_all(folder: Path, written: datetime) -> None:
+    """Let all files of a folder be written at a moment."""
+    for file in folder.rglob("*"):
+        os.utime(file, (written.timestamp(), written.timestamp()))
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of all files below a folder."""
+    return sorted(file.name for file in folder.rglob("*") if file.is_file())
+
+
+async def test_a_full_disk_is_unavailable_and_leaves_nothing(local: LocalObjectStore, tmp_path: Path) -> None:
+    """What does not fit says so, may be tried again, and takes no place; what was there stays."""
+    await local.put(KEY, b"old", "application/pdf")
+    with small_disk(100_000):
+        with pytest.raises(Unavailable, match="can't be written"):
+            await local.put(KEY, LARGE, "application/pdf")
+        with pytest.raises(Unavailable, match="can't be written"):
+            await local.put_stream(KEY, in_pieces(LARGE), "application/pdf")
+    assert await local.get(KEY) == b"old"
+    assert names_in(tmp_path) == [KEY.rpartition("/")[2]]
+
+
+@contextmanager
+def small_disk(free_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow past a size: the kernel refuses as it does on a full disk."""
+    before, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
 
 
 @pytest.mark.parametrize("key", ["../secret", "a/../../b", "/etc/passwd", "a//b", "", "a/\x00", "a/."])
