@@ -20,7 +20,7 @@ class Event:
 
     id: EventId
     type: str
-    """``scores.published``, ``attendance.marked``, ``fee.reminder``."""
+    """``scores.published``, ``attendance.marked``, ``fee.reminder``, ``reports.published``, ..."""
     version: int
     school_id: SchoolId
     occurred_at: datetime

@@ -10,7 +10,18 @@ from pydantic.alias_generators import to_camel
 
 from core.errors import Fault, InvalidInput
 from core.events.envelope import Event
-from core.ids import ClassArmId, FeeId, MarkSheetId, SessionId, StaffId, StudentId, SubjectId, TermId, TimetableId
+from core.ids import (
+    ClassArmId,
+    FeeId,
+    JobId,
+    MarkSheetId,
+    SessionId,
+    StaffId,
+    StudentId,
+    SubjectId,
+    TermId,
+    TimetableId,
+)
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -95,12 +106,29 @@ class TimetablePublished(Payload):
     timestamp: AwareDatetime
 
 
-AnyPayload = ScoresPublished | AttendanceMarked | FeeReminder
+class ReportsPublished(Payload):
+    """Report cards of a term were published to the students' guardians."""
+
+    event_type: ClassVar[str] = "reports.published"
+
+    job_id: JobId
+    """The batch that printed them."""
+    session_id: SessionId
+    session_name: Text
+    term_id: TermId
+    term_name: Text
+    student_ids: tuple[StudentId, ...]
+    """Those whose card was not published before, or says something else now."""
+    timestamp: AwareDatetime
+
+
+AnyPayload = ScoresPublished | AttendanceMarked | FeeReminder | ReportsPublished
 
 PAYLOADS: Mapping[str, Mapping[int, type[AnyPayload]]] = {
     ScoresPublished.event_type: {1: ScoresPublished},
     AttendanceMarked.event_type: {1: AttendanceMarked},
     FeeReminder.event_type: {1: FeeReminder},
+    ReportsPublished.event_type: {1: ReportsPublished},
 }
 """Every version of every type that people are told of. A new one is added beside the old: an upgrade has both in
 flight."""

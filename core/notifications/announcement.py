@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
 
-from core.events.types import AnyPayload, AttendanceMarked, FeeReminder, ScoresPublished
+from core.events.types import AnyPayload, AttendanceMarked, FeeReminder, ReportsPublished, ScoresPublished
 from core.ids import StudentId
 from core.money import Kobo, as_text
 
@@ -41,6 +41,8 @@ def announcement_of(payload: AnyPayload) -> Announcement:
             return _attendance(payload)
         case FeeReminder():
             return _fee(payload)
+        case ReportsPublished():
+            return _cards(payload)
         case _:
             assert_never(payload)
 
@@ -61,6 +63,12 @@ def _fee(event: FeeReminder) -> Announcement:
     facts = {"fee": event.fee_type, "amount": _amount(event.amount_kobo, event), "due_date": _day(event.due_date)}
     owed = {student: {"amount": _amount(kobo, event)} for student, kobo in event.balances_kobo.items()}
     return Announcement(facts, {student: owed.get(student, {}) for student in event.student_ids})
+
+
+def _cards(event: ReportsPublished) -> Announcement:
+    facts = {"term": f"{event.term_name} {event.session_name}"}
+    entry = Entry(str(event.term_id), {**facts, "revision": 1})  # a card published anew is told in the same words
+    return Announcement(facts, {student: {} for student in event.student_ids}, entry)
 
 
 def _amount(kobo: int, event: FeeReminder) -> str:

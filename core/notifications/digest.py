@@ -22,13 +22,13 @@ class Child:
 
 
 def values_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the values of a message's templates. Where it tells of results, these are gathered child by child.
+    """Return the values of a message's templates. What it tells of several children is gathered child by child.
 
     Raises ``KeyError`` where a child's part is not whole.
     """
     values = {"link": "", **content}  # the page where a guardian says why a child is away, where there is one
     if "subject" not in content:
-        return values
+        return {**values, **_names(content)}
     children = _children(content)
     return {
         **values,
@@ -40,6 +40,12 @@ def values_of(content: Mapping[str, Any]) -> Mapping[str, Any]:
         "subjects": ", ".join(dict.fromkeys(subject for child in children for subject in child.subjects)),
         "count": sum(child.count for child in children),
     }
+
+
+def _names(content: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return whose cards and of which terms a message tells, where there are several."""
+    results: Sequence[Mapping[str, Any]] = list(content.get("results", {}).values())
+    return {name: ", ".join(sorted({str(each[name]) for each in results})) for name in ("student", "term") if results}
 
 
 def _children(content: Mapping[str, Any]) -> Sequence[Child]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.access.principal import Principal, Scope
 from core.errors import Fault, InvalidInput
-from core.events.types import ScoresPublished
+from core.events.types import ReportsPublished, ScoresPublished
 from core.notifications.message_rules import MessageRules, message_rules
 from core.notifications.model import Channel
 from core.notifications.preferences import CHANNELS, EVENT_TYPES
@@ -159,6 +159,8 @@ def _content(
         if several:
             told = [*((first, subject) for subject in _SUBJECTS), *((second, subject) for subject in _SUBJECTS[:2])]
             content |= {"results": dict(_results(content, told))}
+    elif event_type == ReportsPublished.event_type and several:
+        content |= {"results": {name: {**content, "student": name} for name in (first, second)}}
     return content
 
 

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core.events.types import FeeReminder
+from core.events.types import FeeReminder, ReportsPublished
 from core.notifications.model import Channel, Lane, Reason
 from core.school.policies import NotificationPolicy
 
 AT_ONCE = NotificationPolicy(hold_back_minutes=0, quiet_hours=None)
 """What holds for a school that has settled nothing."""
 
+_TO_A_WHOLE_SCHOOL = frozenset({FeeReminder.event_type, ReportsPublished.event_type})
 _BARRED_FROM, _BARRED_TO = time(20), time(8)
 """Nigerian networks carry no promotional SMS in these hours, whatever a school may settle."""
 
@@ -64,7 +65,7 @@ def lane_of(policy: NotificationPolicy, event_type: str) -> Lane:
     """Return the lane of a kind of message: what is urgent by the policy, and what a whole school gets, at its end."""
     if event_type in policy.urgent:
         return Lane.URGENT
-    bulk = event_type in policy.promotional or event_type == FeeReminder.event_type
+    bulk = event_type in policy.promotional or event_type in _TO_A_WHOLE_SCHOOL
     return Lane.BULK if bulk else Lane.NORMAL
 
 

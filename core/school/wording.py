@@ -6,13 +6,14 @@ from functools import cache, lru_cache
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from core.events.types import AttendanceMarked, FeeReminder, ScoresPublished
+from core.events.types import AttendanceMarked, FeeReminder, ReportsPublished, ScoresPublished
 from core.school.model import Channel
 
 VALUES: Mapping[str, frozenset[str]] = {
     ScoresPublished.event_type: frozenset({"school", "student", "subject", "subjects", "count", "class_arm", "term"}),
     AttendanceMarked.event_type: frozenset({"school", "student", "class_arm", "date", "status", "link"}),
     FeeReminder.event_type: frozenset({"school", "student", "fee", "amount", "due_date"}),
+    ReportsPublished.event_type: frozenset({"school", "student", "term"}),
 }
 """What each kind of message can tell: the names that may stand in its templates."""
 

@@ -10,8 +10,21 @@ from core.clock import Clock
 from core.errors import NotFound, Unavailable
 from core.events.envelope import Event
 from core.events.stream import Entry, Pending, StreamState
-from core.events.types import AttendanceMarked, FeeReminder, ScoresPublished
-from core.ids import ClassArmId, EventId, FeeId, MarkSheetId, SchoolId, StaffId, StudentId, SubjectId, TermId, new_id
+from core.events.types import AnyPayload, AttendanceMarked, FeeReminder, ReportsPublished, ScoresPublished
+from core.ids import (
+    ClassArmId,
+    EventId,
+    FeeId,
+    JobId,
+    MarkSheetId,
+    SchoolId,
+    SessionId,
+    StaffId,
+    StudentId,
+    SubjectId,
+    TermId,
+    new_id,
+)
 
 MORNING = datetime(2027, 9, 13, 8, 0, tzinfo=UTC)
 
@@ -57,7 +70,20 @@ def fee_reminder(*students: StudentId) -> FeeReminder:
     )
 
 
-def event_of(payload: ScoresPublished | AttendanceMarked | FeeReminder, school: UUID | None = None) -> Event:
+def reports_published(*students: StudentId) -> ReportsPublished:
+    """Return report cards that were published."""
+    return ReportsPublished(
+        job_id=JobId(new_id()),
+        session_id=SessionId(new_id()),
+        session_name="2027/2028",
+        term_id=TermId(new_id()),
+        term_name="First Term",
+        student_ids=students,
+        timestamp=MORNING,
+    )
+
+
+def event_of(payload: AnyPayload, school: UUID | None = None) -> Event:
     """Return an event that carries a payload."""
     return Event(
         id=EventId(new_id()),

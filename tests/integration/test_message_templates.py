@@ -49,14 +49,14 @@ async def templates(client: httpx.AsyncClient, who: Principal) -> httpx.Response
 
 
 async def test_every_message_has_words_in_five_languages(client: httpx.AsyncClient, school: MadeSchool) -> None:
-    """Each of three kinds by three channels in five languages is there, translated."""
+    """Each of four kinds by three channels in five languages is there, translated."""
     items = (await templates(client, school.as_(Role.SCHOOL_ADMIN))).json()["items"]
-    assert len(items) == 45
+    assert len(items) == 60
     assert all(each["translated"] and not each["own"] for each in items)
     assert len({each["text"] for each in items}) == 45
 
 
-@pytest.mark.parametrize("event_type", ["scores.published", "attendance.marked", "fee.reminder"])
+@pytest.mark.parametrize("event_type", ["scores.published", "attendance.marked", "fee.reminder", "reports.published"])
 async def test_a_preview_reads_as_the_message_will(
     client: httpx.AsyncClient, school: MadeSchool, event_type: str
 ) -> None:

@@ -33,6 +33,14 @@ def digest(**subjects: int) -> Mapping[str, Any]:
     return {"school": "KCL", **first, "results": results}
 
 
+def test_cards_of_several_children_are_told_in_one_message() -> None:
+    """Whose report cards are ready stands in one sentence, each child once."""
+    results = {name: {"student": name, "term": "First Term 2027/2028"} for name in ("Tolu", "Ade")}
+    values = {"school": "KCL", "student": "Tolu", "term": "First Term 2027/2028", "results": results}
+    body = TEMPLATES.render("reports.published", Channel.SMS, "en", values).body
+    assert body.startswith("KCL has published the report card of Ade, Tolu for First Term 2027/2028.")
+
+
 def test_results_are_told_child_by_child_in_order() -> None:
     """Children and subjects stand in the order of the alphabet, whatever order they came in."""
     values = values_of(digest(Tolu=2, Ade=1))
