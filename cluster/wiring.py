@@ -40,6 +40,7 @@ from core.school.founding import Founding
 from core.school.importing.service import Imports
 from core.school.marks.service import MarkUseCases
 from core.school.records.service import Records
+from core.timetable.calendar_tokens import CalendarTokens
 from core.timetable.use_cases import Timetables
 from deployments.app import AppOptions
 from deployments.services import Services
@@ -127,7 +128,7 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
             attendance=Attendance(db, clock),
             fees=Fees.over(db, clock),
             report_records=ReportRecords.over(db, objects, clock),
-            timetables=Timetables.over(db, clock),
+            timetables=Timetables.over(db, clock, calendar_tokens=make_calendar_tokens(settings)),
             notifications=Notifications.over(db, clock),
             devices=make_devices(settings, db, clock),
             delivery_reports=DeliveryReports(db, clock, receipt_keys(settings), HttpSns()),
@@ -141,6 +142,12 @@ def make_absences(settings: Settings, db: Database, clock: Clock) -> AbsenceReas
     """Return what is behind the links of absence messages; None without a key to check them with."""
     key = installation_key(settings)
     return AbsenceReasons(db, clock, AbsenceLinks(key, settings.http.url)) if key else None
+
+
+def make_calendar_tokens(settings: Settings) -> CalendarTokens | None:
+    """Return what signs the addresses of calendars; None without a key."""
+    key = installation_key(settings)
+    return CalendarTokens(key, settings.http.url) if key else None
 
 
 def make_webhooks(settings: Settings, db: Database, clock: Clock) -> Webhooks:

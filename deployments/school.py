@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from core.ids import TermId
@@ -104,6 +104,32 @@ class TermOut(Wire):
     version: int
 
 
+class ClosureIn(WireRequest):
+    """Days without school within a term."""
+
+    name: Annotated[Line, Field(examples=["Independence Day"])]
+    starts_on: date
+    ends_on: Annotated[date, Field(description="The last day; that of `startsOn` for a single one.")]
+
+
+class ClosureChange(WireRequest):
+    """What changes of days without school."""
+
+    name: Line = UNSET
+    starts_on: date = UNSET
+    ends_on: date = UNSET
+
+
+class ClosureOut(Wire):
+    """Days without school within a term: no lessons, and no cover for them."""
+
+    id: UUID
+    name: str
+    starts_on: date
+    ends_on: date
+    version: int
+
+
 @router.get("", operation_id="getSchool", summary="Read the school's profile")
 async def get_school(caller: Caller, services: ServicesDep, response: Response) -> ProfileOut:
     """Return the profile of the caller's school."""
@@ -147,6 +173,13 @@ def _of_session(session_id: SessionFilter = None) -> Filters:
     return {"session_id": session_id}
 
 
+def _between(
+    since: Annotated[date | None, Query(alias="from")] = None,
+    until: Annotated[date | None, Query(alias="to")] = None,
+) -> Filters:
+    return {"since": since, "until": until}
+
+
 FamilyRoutes(
     path="sessions",
     operation="Session",
@@ -169,4 +202,16 @@ FamilyRoutes(
     change=TermChange,
     answer=TermOut,
     filters=_of_session,
+).add_to(router)
+FamilyRoutes(
+    path="closures",
+    operation="Closure",
+    operations="Closures",
+    one="a closure",
+    many="days without school, newest first",
+    family=lambda records: records.closures,
+    new=ClosureIn,
+    change=ClosureChange,
+    answer=ClosureOut,
+    filters=_between,
 ).add_to(router)

@@ -125,6 +125,8 @@ class CoverOut(Wire):
     """Cover for an absent teacher."""
 
     lessons: list[LessonCoverOut]
+    none_needed: str | None
+    """Why no cover is needed, where there is no lesson: a day without school, or a free one."""
 
 
 @router.get("/week", operation_id="getTimetableWeek", summary="Read the week of a class, a teacher or a room")
@@ -208,7 +210,7 @@ async def find_cover(
     found = await services.timetables.outputs.cover(
         caller, timetable=TimetableId(timetable_id), teacher=teacher_id, on=on, also_away=also_away or []
     )
-    return CoverOut(lessons=[LessonCoverOut.model_validate(each) for each in found])
+    return CoverOut.model_validate(found)
 
 
 def _as_file(name: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from core.access.principal import Role
 from core.ids import (
     ClassArmId,
+    ClosureId,
     ConsentId,
     DepartmentId,
     GuardianId,
@@ -125,6 +126,17 @@ class Term:
     starts_on: date
     ends_on: date
     closed_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closure:
+    """Days within a term on which there is no school: Independence Day, a mid-term break."""
+
+    id: ClosureId
+    name: str
+    starts_on: date
+    ends_on: date
     version: int
 
 

@@ -66,6 +66,11 @@ def calendar_of(
     return bytes(made.to_ical())
 
 
+def empty_calendar(name: str, dates: TermDates) -> bytes:
+    """Return a calendar without lessons: what a subscriber gets until something is published."""
+    return bytes(_head(name, dates.time_zone).to_ical())
+
+
 def _head(name: str, time_zone: str) -> IcsCalendar:
     made = IcsCalendar()
     made.add("prodid", "-//SchoolOS//Timetable//EN")

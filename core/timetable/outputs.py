@@ -12,10 +12,13 @@ from core.ids import TimetableId
 from core.ports import Database
 from core.timetable import store
 from core.timetable.apart import run_apart
+from core.timetable.calendar_store import school_days
 from core.timetable.covering import LessonCover, cover
 from core.timetable.errands import Came, suggesting
 from core.timetable.grid import Grid, grid, grids
 from core.timetable.grid_dates import TermDates, slots_on
+from core.timetable.records import Version
+from core.timetable.school_days import SchoolDays
 from core.timetable.suggesting import Suggestion
 from core.timetable.versions import Shown, TimetableVersions
 
@@ -33,6 +36,15 @@ class Whose:
     def pair(self) -> tuple[str, str]:
         """As the pure modules take it."""
         return self.kind, self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverPlan:
+    """What can be done about a teacher's lessons of a date."""
+
+    lessons: Sequence[LessonCover]
+    none_needed: str | None
+    """Why no cover is needed, as a sentence; None where there are lessons."""
 
 
 class TimetableOutputs:
@@ -70,8 +82,8 @@ class TimetableOutputs:
             raise Conflict("a calendar is of a published timetable; publish a version")
         published = await self._versions.get(principal, timetable=timetable, number=record.published_version)
         async with self._db.tenant(principal.school, read_only=True) as tx:
-            dates = await store.session_dates(tx, record.session_id)
-        return await asyncio.to_thread(_calendar, published, whose, TermDates(**dates))
+            days = await school_days(tx, record.session_id)
+        return await asyncio.to_thread(_calendar, published, whose, days.dates)
 
     async def suggest(
         self, principal: Principal, *, timetable: TimetableId, lesson: str | None, whose: Whose | None, most: int
@@ -85,7 +97,7 @@ class TimetableOutputs:
 
     async def cover(
         self, principal: Principal, *, timetable: TimetableId, teacher: str, on: date, also_away: Sequence[str]
-    ) -> Sequence[LessonCover]:
+    ) -> CoverPlan:
         """Return who could take an absent teacher's lessons of a date, by the published version, else the latest."""
         principal.require(Scope.TIMETABLES_MANAGE)
         shown = await self._versions.get(principal, timetable=timetable)
@@ -95,12 +107,8 @@ class TimetableOutputs:
         if session is None:
             raise Conflict("this timetable belongs to no session, so that its dates are not known")
         async with self._db.tenant(principal.school, read_only=True) as tx:
-            dates = TermDates(**await store.session_dates(tx, session))
-        problem = shown.version.problem
-        slots = slots_on(problem.calendar, dates, on)
-        return await asyncio.to_thread(
-            cover, problem, shown.version.timetable, teacher, slots, also_away=tuple(also_away)
-        )
+            days = await school_days(tx, session)
+        return await asyncio.to_thread(_cover, shown.version, days, teacher, on, also_away)
 
     async def _shown(self, principal: Principal, timetable: TimetableId, whose: Whose | None) -> Shown:
         shown = await self._versions.get(principal, timetable=timetable)
@@ -145,6 +153,18 @@ def _calendar(shown: Shown, whose: Whose, dates: TermDates) -> bytes:
         version=shown.version.record.number,
         published_at=published_at.astimezone(UTC),
     )
+
+
+def _cover(version: Version, days: SchoolDays, teacher: str, on: date, also_away: Sequence[str]) -> CoverPlan:
+    problem = version.problem
+    slots = () if days.why_closed(on) is not None else slots_on(problem.calendar, days.dates, on)
+    lessons = cover(problem, version.timetable, teacher, slots, also_away=tuple(also_away))
+    if lessons:
+        return CoverPlan(lessons=lessons, none_needed=None)
+    why = days.why_closed(on)
+    if why is None:
+        why = f"{problem.teacher[teacher].name} has none" if slots else "no lessons are held on such a day"
+    return CoverPlan(lessons=(), none_needed=f"No cover is needed on {on:%d/%m/%Y}: {why}.")
 
 
 def _suggestions(shown: Shown, lesson: str | None, who: tuple[str, str] | None, most: int) -> tuple[Suggestion, ...]:

@@ -199,17 +199,6 @@ async def school_name(tx: Transaction) -> str:
     return str(await tx.fetchval("SELECT name FROM schools WHERE id = app_school()"))
 
 
-async def session_dates(tx: Transaction, session: SessionId) -> dict[str, Any]:
-    """Return when a session begins and ends, in which time zone."""
-    row = await tx.fetchrow(
-        "SELECT s.starts_on, s.ends_on, school.time_zone FROM academic_sessions s"
-        " JOIN schools school ON school.id = s.school_id WHERE s.id = $1",
-        session,
-    )
-    assert row is not None  # noqa: S101 - a timetable's session is not removed
-    return dict(row)
-
-
 async def own_arms(tx: Transaction, session: SessionId, student: Any, guardian: Any) -> frozenset[str]:
     """Return the arms in which a student, or a guardian's children, are in a session."""
     return frozenset(row["id"] for row in await tx.fetch(_OWN_ARMS, session, student, guardian))

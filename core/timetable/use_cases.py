@@ -5,6 +5,8 @@ from typing import Self
 
 from core.clock import Clock
 from core.ports import Database
+from core.timetable.calendar_tokens import CalendarTokens
+from core.timetable.calendars import TimetableCalendars
 from core.timetable.judging import TimetableJudge
 from core.timetable.outputs import TimetableOutputs
 from core.timetable.race_jobs import RaceJobs
@@ -21,10 +23,11 @@ class Timetables:
     versions: TimetableVersions
     judge: TimetableJudge
     outputs: TimetableOutputs
+    calendars: TimetableCalendars
 
     @classmethod
-    def over(cls, db: Database, clock: Clock) -> Self:
-        """Return them over their ports."""
+    def over(cls, db: Database, clock: Clock, *, calendar_tokens: CalendarTokens | None = None) -> Self:
+        """Return them over their ports; without tokens nobody can follow a calendar."""
         requests, versions = TimetableRequests(db, clock), TimetableVersions(db, clock)
         return cls(
             requests,
@@ -32,4 +35,5 @@ class Timetables:
             versions,
             TimetableJudge(requests, versions),
             TimetableOutputs(db, versions),
+            TimetableCalendars(db, clock, versions, calendar_tokens),
         )

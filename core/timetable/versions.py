@@ -65,7 +65,7 @@ class TimetableVersions:
             found = await store.version(tx, timetable, number or seen or 0)
         if found is None or (number not in {None, seen} and not principal.may(Scope.TIMETABLES_MANAGE)):
             raise NotFound(NO_TIMETABLE)
-        return Shown(record=record, version=await asyncio.to_thread(_opened, *found), only_classes=only)
+        return Shown(record=record, version=await asyncio.to_thread(opened, *found), only_classes=only)
 
     async def versions(
         self, principal: Principal, *, timetable: TimetableId, below: int | None, limit: int
@@ -171,7 +171,7 @@ async def latest(tx: Transaction, timetable: TimetableId) -> Version:
     found = await store.version(tx, timetable, record.latest_version) if record is not None else None
     if found is None:
         raise NotFound(NO_TIMETABLE)
-    return await asyncio.to_thread(_opened, *found)
+    return await asyncio.to_thread(opened, *found)
 
 
 async def _seen(
@@ -190,7 +190,8 @@ async def _seen(
     return record.published_version, arms
 
 
-def _opened(record: VersionRecord, content: str, placements: str) -> Version:
+def opened(record: VersionRecord, content: str, placements: str) -> Version:
+    """Return a version with its lessons, read from JSON."""
     problem = read_problem(content.encode(), limit_bytes=PROBLEM_LIMIT_BYTES)
     timetable = read_timetable(placements.encode(), problem, limit_bytes=PROBLEM_LIMIT_BYTES)
     return Version(record=record, problem=problem, timetable=timetable)

@@ -110,6 +110,7 @@ IN_BODIES: Sequence[Ask] = [
 
 ADDED: dict[str, dict[str, Any]] = {
     "sessions": {"name": "2030/2031", "startsOn": "2030-09-01", "endsOn": "2031-08-01"},
+    "closures": {"name": "Independence Day", "startsOn": "2027-10-01", "endsOn": "2027-10-01"},
     "levels": {"name": "SSS 1", "stage": "SSS", "rank": 4},
     "departments": {"name": "Arts"},
     "subjects": {"code": "BIO", "name": "Biology"},

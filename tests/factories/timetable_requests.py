@@ -1,7 +1,8 @@
 """What a portal asks of the timetable's routes, and a conductor that answers in the test's own process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
@@ -13,8 +14,15 @@ import httpx
 from core.access.principal import Role
 from core.adapters.postgres_signal import PostgresSignal
 from core.clock import SystemClock
+from core.ids import TimetableId, new_id
 from core.ports import Database
+from core.timetable import store
+from core.timetable.checker import validate
 from core.timetable.conducting import WAKE_CHANNEL, Conductor, ConductorPolicy
+from core.timetable.formats.native import write_problem, write_timetable
+from core.timetable.formats.school import SchoolRequest, problem_of
+from core.timetable.model import Placement, Problem, Timetable
+from core.timetable.records import NewVersion
 from core.timetable.stage import LocalStage, Stage
 from tests.factories.school import MadeSchool
 
@@ -31,6 +39,40 @@ def portal_request(school: MadeSchool, **constraints: Any) -> dict[str, Any]:
     ]
     wanted = {"teacherAssignments": loads, **constraints}
     return {"sessionId": str(school.session), "periodsPerDay": 4, "seconds": 20, "constraints": wanted}
+
+
+async def keep_timetable(db: Database, school: MadeSchool) -> TimetableId:
+    """Write down a timetable of the portals' request for a school of two arms, without any search.
+
+    Ruby has Mathematics in the first period of each day and English in the second, Emerald the other way round.
+    """
+    asked = portal_request(school)
+    asked.pop("seconds")
+    problem = problem_of(SchoolRequest.model_validate(asked), _names(school))
+    timetable = Timetable(placements=tuple(_placements(school, problem)))
+    assert validate(problem, timetable, complete=True).valid
+    kept, now = TimetableId(new_id()), SystemClock().now()
+    async with db.tenant(school.id) as tx:
+        digest = await store.keep_problem(tx, write_problem(problem).decode())
+        await store.add(tx, kept, "Timetable 2027/2028", school.session, created_by=None, now=now)
+        new = NewVersion(problem_digest=digest, hard=0, soft=0)
+        await store.add_version(tx, kept, new, write_timetable(timetable).decode(), created_by=None, now=now)
+    return kept
+
+
+def _names(school: MadeSchool) -> dict[str, str]:
+    arms = dict(zip(map(str, school.arms), ("JSS 2 Ruby", "JSS 2 Emerald"), strict=True))
+    subjects = dict(zip(map(str, school.subjects), ("Mathematics", "English Language"), strict=True))
+    return arms | subjects | dict(zip(_teachers(school), ("Mr Musa", "Mrs Bello"), strict=True))
+
+
+def _placements(school: MadeSchool, problem: Problem) -> Iterator[Placement]:
+    met: Counter[str] = Counter()
+    for lesson in problem.lessons:
+        swapped = lesson.groups[0] == str(school.arms[1])
+        first = lesson.subject == str(school.subjects[0])
+        yield Placement(lesson=lesson.id, slot=4 * met[lesson.course] + (first == swapped))
+        met[lesson.course] += 1
 
 
 def _teachers(school: MadeSchool) -> list[str]:

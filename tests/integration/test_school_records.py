@@ -18,6 +18,7 @@ from tests.factories.school_client import SchoolClient
 
 CHANGES: dict[str, dict[str, Any]] = {
     "sessions": {"endsOn": "2031-08-02"},
+    "closures": {"endsOn": "2027-10-04"},
     "levels": {"rank": 5},
     "departments": {"name": "Languages"},
     "subjects": {"name": "Biology I"},

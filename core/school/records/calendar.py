@@ -1,7 +1,7 @@
-"""Use cases of the calendar: sessions and their three terms."""
+"""Use cases of the calendar: sessions, their three terms, and the days without school."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar
 
@@ -11,13 +11,14 @@ from core.access.principal import Principal, Scope
 from core.errors import Conflict, NotFound
 from core.ids import TermId
 from core.ports import Transaction
-from core.school.model import AcademicSession, Term
+from core.school.model import AcademicSession, Closure, Term
 from core.school.records import calendar_store as store
 from core.school.records import table as sql
 from core.school.records.family import Family
-from core.school.records.table import Values, where
+from core.school.records.table import Values, Where, where
 from core.school.records.values import refuse
 
+_LONGEST_CLOSURE = 366
 _SESSION_NAME = re.compile(r"(\d{4})/(\d{4})")
 
 
@@ -85,6 +86,24 @@ class Terms(Family[Term]):
         check_place(_after("number", values, before), starts_on, ends_on, others)
 
 
+class Closures(Family[Closure]):
+    """Days on which there is no school within a term. Everyone of the school may read them."""
+
+    table = store.CLOSURES
+    readers = (Scope.RECORDS_READ, Scope.OWN_READ)
+
+    @override
+    async def _conditions(self, tx: Transaction, principal: Principal, filters: Values) -> Sequence[Where]:
+        spelt = {"since": "r.ends_on >= {}", "until": "r.starts_on <= {}"}
+        return [where(spelt[name], value) for name, value in filters.items()]
+
+    @override
+    async def _check(self, tx: Transaction, values: Values, before: Closure | None) -> None:
+        starts_on, ends_on = _after("starts_on", values, before), _after("ends_on", values, before)
+        if not 0 <= (ends_on - starts_on).days < _LONGEST_CLOSURE:
+            raise refuse("ends_on", f"the last day lies on the first, {starts_on}, or within a year after it")
+
+
 def check_session_name(name: str) -> None:
     """Raise ``InvalidInput`` unless the name is two years that follow each other: 2027/2028."""
     found = _SESSION_NAME.fullmatch(name)
@@ -108,7 +127,7 @@ def check_place(number: int, starts_on: date, ends_on: date, others: Iterable[Te
             )
 
 
-def _after(field: str, values: Values, before: AcademicSession | Term | None) -> Any:
+def _after(field: str, values: Values, before: AcademicSession | Term | Closure | None) -> Any:
     return values[field] if field in values else getattr(before, field)
 
 

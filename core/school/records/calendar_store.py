@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from core.ids import SessionId, TermId
+from core.ids import ClosureId, SessionId, TermId
 from core.ports import Row, Transaction
-from core.school.model import AcademicSession, Term
+from core.school.model import AcademicSession, Closure, Term
 from core.school.records.table import SortKey, Table
 
 
@@ -33,6 +33,16 @@ def _term(row: Row) -> Term:
     )
 
 
+def _closure(row: Row) -> Closure:
+    return Closure(
+        id=ClosureId(row["id"]),
+        name=row["name"],
+        starts_on=row["starts_on"],
+        ends_on=row["ends_on"],
+        version=row["version"],
+    )
+
+
 _BY_START = (SortKey("r.starts_on", "starts_on", date), SortKey("r.id", "id", UUID))
 
 SESSIONS = Table(
@@ -45,6 +55,14 @@ SESSIONS = Table(
 )
 TERMS = Table(
     name="terms", noun="term", select="SELECT r.* FROM terms r", order=_BY_START, build=_term, newest_first=True
+)
+CLOSURES = Table(
+    name="school_closures",
+    noun="closure",
+    select="SELECT r.* FROM school_closures r",
+    order=_BY_START,
+    build=_closure,
+    newest_first=True,
 )
 
 

@@ -5,7 +5,7 @@ from typing import Self
 
 from core.clock import Clock
 from core.ports import Database
-from core.school.records.calendar import Sessions, Terms
+from core.school.records.calendar import Closures, Sessions, Terms
 from core.school.records.guardians import Guardians
 from core.school.records.links import Guardianships
 from core.school.records.loads import Electives, Enrolments, TeachingLoads
@@ -23,6 +23,7 @@ class Records:
     profile: SchoolProfile
     sessions: Sessions
     terms: Terms
+    closures: Closures
     levels: Levels
     class_arms: ClassArms
     departments: Departments
@@ -43,6 +44,7 @@ class Records:
             profile=SchoolProfile(db, clock),
             sessions=Sessions(db, clock),
             terms=Terms(db, clock),
+            closures=Closures(db, clock),
             levels=Levels(db, clock),
             class_arms=ClassArms(db, clock),
             departments=Departments(db, clock),
