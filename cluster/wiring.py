@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from cluster.settings import Settings
 from cluster.version import version
-from cluster.wiring_ground import begin_telemetry, installation_key, open_database
+from cluster.wiring_ground import begin_telemetry, database_url, installation_key, open_database
 from cluster.wiring_senders import make_devices, receipt_keys
 from cluster.wiring_workers import (
     notifier_backlog,
@@ -21,6 +21,7 @@ from core.access.tokens import LocalTokens, TokenVerifier
 from core.access.use_cases import AccessUseCases
 from core.adapters.jwks import HttpJwks
 from core.adapters.local_store import LocalObjectStore
+from core.adapters.postgres_signal import PostgresNotices
 from core.adapters.s3_store import S3ObjectStore
 from core.adapters.sns import HttpSns
 from core.clock import Clock, SystemClock
@@ -33,6 +34,7 @@ from core.notifications.service import Notifications
 from core.notifications.webhooks import Webhooks
 from core.notifications.webhooks_signing import WebhookSecrets
 from core.ports import Database
+from core.reports.printing_queue import PRINTED_CHANNEL, PrintQueue
 from core.reports.use_cases import ReportRecords
 from core.school.attendance.service import Attendance
 from core.school.fees.service import Fees
@@ -114,6 +116,8 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name="schoolos http"))
         objects = await stack.enter_async_context(open_objects(settings))
+        printed = PostgresNotices(database_url(settings), PRINTED_CHANNEL, application_name="schoolos http listener")
+        stack.push_async_callback(printed.close)
         tokens, own = make_verifier(settings, db, clock)
         access = stack.enter_context(AccessUseCases.over(db, clock, tokens=own, refresh_ttl=settings.auth.refresh_ttl))
         yield Services(
@@ -128,6 +132,7 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
             attendance=Attendance(db, clock),
             fees=Fees.over(db, clock),
             report_records=ReportRecords.over(db, objects, clock),
+            prints=PrintQueue(db, clock, printed),
             timetables=Timetables.over(db, clock, calendar_tokens=make_calendar_tokens(settings)),
             notifications=Notifications.over(db, clock),
             devices=make_devices(settings, db, clock),

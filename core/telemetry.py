@@ -50,6 +50,14 @@ TIMETABLE_RACES = Counter("schoolos_timetable_races_total", "Searches for timeta
 TIMETABLE_RACE_DURATION = Histogram(
     "schoolos_timetable_race_seconds", "Time of a search for a timetable", ("kind",), buckets=(*_SECONDS, 60.0, 300.0)
 )
+PRINT_DURATION = Histogram(
+    "schoolos_report_print_seconds",
+    "Time of one print: a chunk of cards, or a document waited for",
+    ("kind",),
+    buckets=_SECONDS,
+)
+REPORT_CARDS = Counter("schoolos_report_cards_total", "Report cards of batches that ended", ("outcome",))
+REPORT_CHUNKS = Counter("schoolos_report_chunks_total", "Chunks of report cards worked on", ("outcome",))
 PREDICTION_DURATION = Histogram(
     "prediction_duration_seconds", "Time of one prediction", ("model_name",), buckets=_SECONDS
 )

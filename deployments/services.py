@@ -16,6 +16,7 @@ from core.notifications.registering import Devices
 from core.notifications.service import Notifications
 from core.notifications.webhooks import Webhooks
 from core.ports import SignedFiles
+from core.reports.printing_queue import PrintQueue
 from core.reports.use_cases import ReportRecords
 from core.school.attendance.service import Attendance
 from core.school.fees.service import Fees
@@ -43,6 +44,7 @@ class Services:
     attendance: Attendance
     fees: Fees
     report_records: ReportRecords
+    prints: PrintQueue
     timetables: Timetables
     notifications: Notifications
     devices: Devices
