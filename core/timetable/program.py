@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from core.timetable.rules.base import CostFunction
+from core.timetable.cost_function import CostFunction
 
 CLASH, UNAVAILABLE, LOCKED, OVER_END = -1, -2, -3, -4
 """Sources that are no rule of the school's list."""
@@ -140,6 +140,12 @@ class Relation(IntEnum):
     """The second starts right where the first ends, on the same day."""
     OFFSET = 8
     """The second starts exactly ``amount`` slots after the first, as the same lesson in weeks A and B."""
+    ORDERED_ON_DAY = 9
+    """Where both are on one day, the first ends before the second starts."""
+    ADJACENT_ON_DAY = 10
+    """Where both are on one day, one starts right where the other ends."""
+    APART_ON_DAY = 11
+    """Where both are on one day, ``amount`` slots or more lie between the one and the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,6 +122,7 @@ class _PairPiece:
     def _deviation(self, first: int, second: int) -> int:
         relation, amount = self._pair.relation, self._pair.amount
         between = second - first - self._durations[0]
+        backward = first - second - self._durations[1]
         days = self._day_of[second] - self._day_of[first]
         if relation is Relation.NO_OVERLAP:
             ends = first + self._durations[0], second + self._durations[1]
@@ -138,6 +139,9 @@ class _PairPiece:
                 Relation.DIFFERENT_DAY: days == 0,
                 Relation.NEXT: not follows,
                 Relation.NOT_NEXT: follows,
+                Relation.ORDERED_ON_DAY: days == 0 and between < 0,
+                Relation.ADJACENT_ON_DAY: days == 0 and 0 not in {between, backward},
+                Relation.APART_ON_DAY: days == 0 and max(between, backward) < amount,
             }[relation]
         )
 

@@ -135,7 +135,7 @@ def _pair(program: Program, assignment: Assignment, pair: Pair) -> int:
     if not first or not second:
         return 0
     day, other_day = program.day_of[first[0]], program.day_of[second[0]]
-    between = second[0] - first[-1] - 1
+    between, backward = second[0] - first[-1] - 1, first[0] - second[-1] - 1
     follows = between == 0 and day == other_day
     return {
         Relation.SAME_START: int(first[0] != second[0]),
@@ -147,6 +147,9 @@ def _pair(program: Program, assignment: Assignment, pair: Pair) -> int:
         Relation.DIFFERENT_DAY: int(day == other_day),
         Relation.NEXT: int(not follows),
         Relation.OFFSET: int(second[0] - first[0] != pair.amount),
+        Relation.ORDERED_ON_DAY: int(day == other_day and between < 0),
+        Relation.ADJACENT_ON_DAY: int(day == other_day and 0 not in {between, backward}),
+        Relation.APART_ON_DAY: int(day == other_day and max(between, backward) < pair.amount),
     }[pair.relation]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
+from core.timetable.cost_function import CostFunction
 from core.timetable.model import (
     Calendar,
     Day,
@@ -20,7 +21,7 @@ from core.timetable.model import (
     Timetable,
 )
 from core.timetable.program import Assignment, Program
-from core.timetable.rules.base import CostFunction, Rule
+from core.timetable.rules.base import Rule
 from core.timetable.rules.registry import RULES
 from core.timetable.rules.same_start import SameStart
 from core.timetable.rules.selecting import Lessons
@@ -241,14 +242,39 @@ def _stays(random: Random, school: Problem) -> dict[str, Any]:
     return {"previous": [*stays, {"lesson": "gone", "slot": 0}], "rooms": random.random() < 0.5}
 
 
+def _occupancy(random: Random, school: Problem) -> dict[str, Any]:
+    what = random.choice(["periods", "parts", "starts", "run"])
+    is_run = what == "run"
+    days = [list(window) for window in school.calendar.windows]
+    return {
+        "lessons": _lessons(random, school),
+        "people": random.choice([None, _people(random, school)]),
+        "windows": days if is_run else [_slots(random, school) for _ in range(random.randint(1, 3))],
+        "what": what,
+        "least": 0 if is_run else random.randint(0, 2),
+        "most": random.choice([1, 2] if is_run else [None, 1, 3]),
+        "orZero": random.random() < 0.5,
+    }
+
+
 _PARAMETERS: dict[str, Callable[[Random, Problem], dict[str, Any]]] = {
+    "adjacent_on_day": _for_lessons(by=_one_of("course", "selection")),
+    "apart_on_day": _for_lessons(atLeast=_one_of(0, 1, 2)),
     "avoided_slots": lambda random, school: {"lessons": _lessons(random, school), "slots": _slots(random, school)},
+    "begins_early": _for_people(most=_one_of(0, 1, 2), days=_one_of([], [0])),
     "blocks_within_breaks": _for_lessons(),
     "compact_day": _for_people(),
     "daily_balance": _for_people(),
-    "days_apart": _for_lessons(atLeast=_one_of(1, 2, 3)),
+    "days_apart": _for_lessons(atLeast=_one_of(1, 2, 3), by=_one_of("course", "selection")),
+    "days_within": _for_lessons(atMost=_one_of(0, 1)),
     "fairness": _for_people(what=_one_of("gaps", "edge_slots"), allowance=_one_of(0, 1, 2)),
-    "gaps": _for_people(most=_one_of(0, 1), each=_one_of("day", "week")),
+    "gaps": _for_people(
+        most=_one_of(0, 1),
+        each=_one_of("day", "week"),
+        daysTogether=_one_of(1, 1, 2),
+        days=_one_of([], [0]),
+        overAbsence=_one_of(True, False),
+    ),
     "lunch": lambda random, school: {
         "people": _people(random, school),
         "slots": _slots(random, school),
@@ -260,13 +286,17 @@ _PARAMETERS: dict[str, Callable[[Random, Problem], dict[str, Any]]] = {
         "first": _lessons(random, school),
         "second": _lessons(random, school),
     },
+    "not_together": lambda random, school: {"first": _lessons(random, school), "second": _lessons(random, school)},
+    "occupancy": _occupancy,
     "one_block_a_day": _for_lessons(most=_one_of(1, 2), by=_one_of("course", "subject_and_group")),
     "order": lambda random, school: {**_partners(random, school), "between": random.randint(0, 2)},
+    "order_on_day": lambda random, school: {**_partners(random, school), "whoShare": random.random() < 0.5},
     "periods_a_day": _for_people(least=_one_of(0, 1, 2), most=_one_of(None, 1, 3), orZero=_one_of(True, False)),
     "periods_in_a_row": _for_people(most=_one_of(1, 2), breaksRest=_one_of(True, False)),
+    "preferred_starts": lambda random, school: {"lessons": _lessons(random, school), "slots": _slots(random, school)},
     "preferred_slots": lambda random, school: {"lessons": _lessons(random, school), "slots": _slots(random, school)},
     "room_capacity": _for_lessons(),
-    "room_stability": _for_lessons(most=_one_of(1, 2), by=_one_of("course", "teacher", "group")),
+    "room_stability": _for_lessons(most=_one_of(1, 2), by=_one_of("course", "teacher", "group", "selection")),
     "room_suitability": _for_lessons(),
     "same_day": _for_lessons(),
     "same_start": _for_lessons(),

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 class DaysApart(Rule):
     """The days of each two blocks of a course differ by at least ``at_least``: 1 is another day, 2 leaves one between.
 
-    The deviation of each two is the days that are missing.
+    With ``by`` ``selection``, each two of all the lessons that are meant count, of whatever course. The deviation of
+    each two is the days that are missing.
     """
 
     kind: Literal["days_apart"] = "days_apart"
     lessons: Lessons = Lessons()
     at_least: int = Field(default=1, ge=1, le=28)
+    by: Literal["course", "selection"] = "course"
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each two blocks that are too near."""
@@ -59,5 +61,6 @@ class DaysApart(Rule):
         yield from too_many(self._pairs(problem), "/lessons")
 
     def _pairs(self, problem: Problem) -> Iterator[tuple[Lesson, Lesson]]:
-        for lessons in by_course(self.lessons.of(problem)):
+        chosen = list(self.lessons.of(problem))
+        for lessons in by_course(chosen) if self.by == "course" else [chosen]:
             yield from combinations(lessons, 2)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RoomStability(Rule):
-    """The lessons of a course, a teacher or a group are in at most ``most`` different rooms.
+    """The lessons of a course, a teacher or a group, or all that are meant, are in at most ``most`` different rooms.
 
     Of a lesson with several rooms the first one counts, where it mainly is. The deviation is the rooms too many.
     """
@@ -28,7 +28,7 @@ class RoomStability(Rule):
     kind: Literal["room_stability"] = "room_stability"
     lessons: Lessons = Lessons()
     most: int = Field(default=1, ge=1, le=5_000)
-    by: Literal["course", "teacher", "group"] = "course"
+    by: Literal["course", "teacher", "group", "selection"] = "course"
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each course, teacher or group in too many rooms."""
@@ -36,7 +36,8 @@ class RoomStability(Rule):
             placed = view.placed(lessons)
             rooms = sorted({room for lesson in placed if (room := view.rooms(lesson)[0]) is not None})
             if len(rooms) > self.most:
-                who = view.label(lessons[0]) if self.by == "course" else view.name((self.by, key))
+                by_lesson = self.by in {"course", "selection"}
+                who = view.label(lessons[0]) if by_lesson else view.name((self.by, key))
                 names = listed([view.problem.room[room].name for room in rooms if room in view.problem.room])
                 yield self.violation(
                     len(rooms) - self.most,
@@ -61,7 +62,9 @@ class RoomStability(Rule):
     def _alike(self, problem: Problem) -> Iterator[tuple[str, list[Lesson]]]:
         found: dict[str, list[Lesson]] = defaultdict(list)
         for lesson in self.lessons.of(problem):
-            keys = {"course": (lesson.course,), "teacher": lesson.teachers, "group": lesson.groups}[self.by]
+            keys = {"course": (lesson.course,), "teacher": lesson.teachers, "group": lesson.groups}.get(
+                self.by, ("all",)
+            )
             for key in dict.fromkeys(keys) if lesson.rooms else ():
                 found[key].append(lesson)
         return ((key, lessons) for key, lessons in found.items() if len(lessons) > self.most)

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from core.timetable.program import Pair, Program, Relation
 
 _SYMMETRIC = frozenset(
-    {Relation.SAME_START, Relation.NO_OVERLAP, Relation.DAYS_APART, Relation.SAME_DAY, Relation.DIFFERENT_DAY}
+    {
+        Relation.SAME_START,
+        Relation.NO_OVERLAP,
+        Relation.DAYS_APART,
+        Relation.SAME_DAY,
+        Relation.DIFFERENT_DAY,
+        Relation.ADJACENT_ON_DAY,
+        Relation.APART_ON_DAY,
+    }
 )
 
 

@@ -114,6 +114,8 @@ def pair_deviation(pair: Pair, starts: tuple[int, int], durations: tuple[int, in
     """Return by how much two placed blocks miss their relation."""
     (first, second), (length, other) = starts, durations
     days = day_of[first], day_of[second]
+    forward, backward = second - first - length, first - second - other
+    together = days[0] == days[1]
     deviations: dict[Relation, Callable[[], int]] = {
         Relation.SAME_START: lambda: first != second,
         Relation.NO_OVERLAP: lambda: max(0, min(first + length, second + other) - max(first, second)),
@@ -124,5 +126,8 @@ def pair_deviation(pair: Pair, starts: tuple[int, int], durations: tuple[int, in
         Relation.DIFFERENT_DAY: lambda: days[0] == days[1],
         Relation.NEXT: lambda: first + length != second or days[0] != days[1],
         Relation.OFFSET: lambda: second != first + pair.amount,
+        Relation.ORDERED_ON_DAY: lambda: together and forward < 0,
+        Relation.ADJACENT_ON_DAY: lambda: together and 0 not in {forward, backward},
+        Relation.APART_ON_DAY: lambda: together and max(forward, backward) < pair.amount,
     }
     return int(deviations[pair.relation]())

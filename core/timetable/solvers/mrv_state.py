@@ -223,6 +223,7 @@ def _is_kept(pair: Pair, lengths: tuple[int, int], starts: tuple[int, int], day_
     end = first + lengths[0]
     day, other_day = day_of[first], day_of[second]
     follows = second == end and day == other_day
+    forward, backward = second - end, first - second - lengths[1]
     return {
         Relation.SAME_START: first == second,
         Relation.NO_OVERLAP: end <= second or second + lengths[1] <= first,
@@ -233,6 +234,9 @@ def _is_kept(pair: Pair, lengths: tuple[int, int], starts: tuple[int, int], day_
         Relation.DIFFERENT_DAY: day != other_day,
         Relation.NEXT: follows,
         Relation.OFFSET: second == first + pair.amount,
+        Relation.ORDERED_ON_DAY: day != other_day or forward >= 0,
+        Relation.ADJACENT_ON_DAY: day != other_day or 0 in {forward, backward},
+        Relation.APART_ON_DAY: day != other_day or max(forward, backward) >= pair.amount,
     }[pair.relation]
 
 

@@ -132,6 +132,7 @@ STEP, LINEAR, QUADRATIC = range(3)
 BUSY, STARTS, GAPS, LATE, EXCESS_RUN, ACTIVE = range(6)
 EACH, SUM_DEVIATION, SUM_VALUE = range(3)
 SAME_START, NO_OVERLAP, BEFORE, DAYS_APART, NOT_NEXT, SAME_DAY, DIFFERENT_DAY, NEXT, OFFSET = range(9)
+ORDERED_ON_DAY, ADJACENT_ON_DAY, APART_ON_DAY = range(9, 12)
 """As in ``program.Measure``, ``Combine`` and ``Relation``, which a test holds them to."""
 
 

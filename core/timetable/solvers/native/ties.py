@@ -4,6 +4,7 @@
 
 from core.timetable.solvers.native.compiled import inner
 from core.timetable.solvers.native.layout import (
+    ADJACENT_ON_DAY,
     BEFORE,
     BUILDING_OF,
     BUILDINGS,
@@ -15,6 +16,7 @@ from core.timetable.solvers.native.layout import (
     NO_OVERLAP,
     NOT_NEXT,
     OFFSET,
+    ORDERED_ON_DAY,
     PAIR_AMOUNT,
     PAIR_FIRST,
     PAIR_FUNCTION,
@@ -72,6 +74,16 @@ def day_relation(p: Ints, relation: int, amount: int, first: int, second: int, e
 
 
 @inner
+def distance_on_day(relation: int, amount: int, forward: int, backward: int) -> int:
+    """Return the deviation of two blocks of one day, by the slots from each one's end to the other's start."""
+    if relation == ORDERED_ON_DAY:
+        return 1 if forward < 0 else 0
+    if relation == ADJACENT_ON_DAY:
+        return 1 if forward != 0 and backward != 0 else 0
+    return 1 if forward < amount and backward < amount else 0
+
+
+@inner
 def pair_deviation(p: Ints, pair: int, first: int, second: int) -> int:
     """Return the deviation of a pair whose blocks start there."""
     relation = p[p[PAIR_RELATION] + pair]
@@ -83,10 +95,13 @@ def pair_deviation(p: Ints, pair: int, first: int, second: int) -> int:
         other_end = second + p[p[DURATION] + p[p[PAIR_SECOND] + pair]]
         found: int = max(0, min(end, other_end) - max(first, second))
         return found
-    if relation == BEFORE:
-        return 1 if second < end + amount else 0
-    if relation == OFFSET:
-        return 1 if second != first + amount else 0
+    if relation in (BEFORE, OFFSET):
+        missed = second < end + amount if relation == BEFORE else second != first + amount
+        return 1 if missed else 0
+    if relation >= ORDERED_ON_DAY:
+        backward = first - second - p[p[DURATION] + p[p[PAIR_SECOND] + pair]]
+        apart: int = distance_on_day(relation, amount, second - end, backward)
+        return apart if p[p[DAY_OF] + first] == p[p[DAY_OF] + second] else 0
     return day_relation(p, relation, amount, first, second, end)
 
 

@@ -1,0 +1,81 @@
+"""No late mornings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from core.timetable.program import Combine, Measure
+from core.timetable.rules.base import Rule, Violation
+from core.timetable.rules.selecting import EVERY, People
+from core.timetable.wording import counted, whom
+
+if TYPE_CHECKING:
+    from core.timetable.lowering import Lowering
+    from core.timetable.model import Problem
+    from core.timetable.view import View
+
+Windows = tuple[tuple[int, ...], ...]
+
+
+class BeginsEarly(Rule):
+    """Somebody's days begin with the first period, but for ``most`` days of a week, which begin with the second.
+
+    Periods in which somebody is not available don't count. Each busy period of a day that begins later than allowed is
+    one deviation, and so is each day too many that begins with its second period. It is judged once all lessons of the
+    person are placed.
+    """
+
+    kind: Literal["begins_early"] = "begins_early"
+    people: People = People(groups=EVERY)
+    most: int = Field(default=0, ge=0, le=28)
+    days: tuple[Annotated[int, Field(ge=0, le=27)], ...] = ()
+    """Only these, by their index; all where none is named."""
+
+    def check(self, view: View) -> Iterator[Violation]:
+        """Yield each busy period of a day that begins too late, and each week with too many late days."""
+        for who, lessons in view.people(self.people):
+            busy = view.busy(lessons) if view.all_placed(lessons) else frozenset()
+            for week in self._weeks(view.problem, who):
+                for window in self._too_late(week):
+                    if window[-1] in busy and busy.isdisjoint(window[:-1]):
+                        when = view.calendar.label(window[-1])
+                        yield self.violation(
+                            1, f"{view.name(who)} begins too late before {when}.", slots=(window[-1],), **whom(who)
+                        )
+                second = [days[1] for days in self._seconds(week) if days[1] in busy and days[0] not in busy]
+                if len(second) > self.most:
+                    yield self.violation(
+                        len(second) - self.most,
+                        f"{view.name(who)} begins {counted(len(second), 'day')} of a week with the second period; "
+                        f"at most {self.most} may be.",
+                        slots=tuple(second),
+                        **whom(who),
+                    )
+
+    def lower(self, lowering: Lowering) -> None:
+        """Let nothing be busy while what comes first in its day is idle, but for so many second periods."""
+        for who in self.people.of(lowering.problem):
+            lessons = lowering.problem.lessons_of[who]
+            for week in self._weeks(lowering.problem, who) if lessons else ():
+                if late := tuple(self._too_late(week)):
+                    lowering.bound(self, lessons, Measure.LATE, late, high=1 if self.most else 0)
+                if second := tuple(self._seconds(week)):
+                    lowering.bound(self, lessons, Measure.LATE, second, high=self.most, combine=Combine.SUM_VALUE)
+
+    def _too_late(self, week: Windows) -> Iterator[tuple[int, ...]]:
+        """Yield each period with those of its day one of which has to be busy before it."""
+        first = 2 if self.most else 1
+        yield from ((*window[:first], slot) for window in week for slot in window[first:])
+
+    def _seconds(self, week: Windows) -> Iterator[tuple[int, ...]]:
+        return (window[:2] for window in week if self.most and len(window) > 1)
+
+    def _weeks(self, problem: Problem, who: tuple[str, str]) -> Iterator[Windows]:
+        kind, one = who
+        away = problem.teacher[one].unavailable if kind == "teacher" else problem.group[one].unavailable
+        for week in problem.calendar.weeks:
+            kept = (window for window in week if not self.days or problem.calendar.day_of[window[0]] in self.days)
+            yield tuple(tuple(slot for slot in window if slot not in away) for window in kept)
