@@ -17,8 +17,8 @@ _SLIP = 3
 """PDFium reads letters under tone marks twice at times (Ẹ̀bùn as Ẹ̀bẸ̀ùn): so many may stand between two of a name."""
 
 
-def check_card(pdf: bytes, card: Card) -> None:
-    """Check that a document is one card, by the text of its pages as a reader finds it.
+def check_card(pdf: bytes, card: Card) -> int:
+    """Check that a document is one card, by the text of its pages as a reader finds it; return how many they are.
 
     Every page's foot carries the card's serial and its own number, and no other serial; the first page carries the
     student's name and number; the last carries what closes a card. A draft, which has no serial, is checked for its
@@ -40,6 +40,7 @@ def check_card(pdf: bytes, card: Card) -> None:
         raise WrongContent("the first page does not hold the student's number")
     if not _stands_in(wording.name_of(card), first):
         raise WrongContent("the first page does not hold the student's name")
+    return len(pages)
 
 
 def _check_foot(page: str, serial: str, number: int) -> None:

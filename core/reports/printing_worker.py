@@ -32,6 +32,20 @@ class Desk(Protocol):
         """Do one piece of work where there is one, and tell whether there was."""
 
 
+class InTurn:
+    """Several kinds of work as one: the first that has something is done, then it is looked from the first again."""
+
+    def __init__(self, desks: Sequence[Desk]) -> None:
+        self._desks = desks
+
+    async def take(self) -> bool:
+        """Do one piece of work where there is one, and tell whether there was."""
+        for desk in self._desks:
+            if await desk.take():
+                return True
+        return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPolicy:
     """How a worker paces itself."""

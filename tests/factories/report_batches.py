@@ -12,11 +12,19 @@ from cluster.checks import find_browser
 from core.adapters.chromium import ChromiumRenderer
 from core.adapters.postgres_signal import PostgresSignal
 from core.clock import SystemClock
-from core.ports import Database
+from core.ids import JobId, SchoolId
+from core.ports import Database, ObjectStore
+from core.reports.chunk_ledger import ChunkLedger
+from core.reports.chunks import ChunkDesk, ChunkPolicy
+from core.reports.packing import Archive, PackingDesk
 from core.reports.ports import PageRenderer
 from core.reports.printing_desk import PrintingDesk
-from core.reports.printing_worker import PRINTS_CHANNEL, PrintingWorker, WorkerPolicy
+from core.reports.printing_worker import PRINTS_CHANNEL, Desk, InTurn, PrintingWorker, WorkerPolicy
+from core.reports.release import Release
+from core.reports.snapshots import Snapshots
 from tests.factories.printing import FONTS
+from tests.factories.report_records import give_marks
+from tests.factories.school import MadeSchool, make_school
 
 QUICK = WorkerPolicy(look_every=timedelta(milliseconds=100))
 
@@ -28,12 +36,50 @@ def make_browser(folder: Path) -> ChromiumRenderer:
     return ChromiumRenderer(program, fonts=FONTS, folder=folder)
 
 
+class NoArchive:
+    """Packs nothing."""
+
+    async def pack(self, school: SchoolId, job: JobId, *, beat: Callable[[], Awaitable[bool]]) -> None:
+        """Tell that the work goes on."""
+        assert await beat()
+
+
+def make_chunk_desk(
+    db: Database, renderer: PageRenderer, store: ObjectStore, name: str, policy: ChunkPolicy | None = None
+) -> ChunkDesk:
+    """Return what prints chunks."""
+    clock, policy = SystemClock(), policy or ChunkPolicy()
+    return ChunkDesk(
+        db,
+        ChunkLedger(db, clock, worker=name, lease=policy.lease),
+        renderer,
+        store=store,
+        snapshots=Snapshots(db, clock),
+        release=Release(db, clock),
+        fonts=FONTS,
+        verify_url="https://school.example/verify",
+        policy=policy,
+    )
+
+
 @asynccontextmanager
-async def printing(db: Database, database_url: str, renderer: PageRenderer) -> AsyncIterator[PrintingWorker]:
-    """Run a worker that prints what people wait for."""
+async def printing(
+    db: Database,
+    database_url: str,
+    renderer: PageRenderer,
+    *,
+    store: ObjectStore | None = None,
+    archive: Archive | None = None,
+    policy: ChunkPolicy | None = None,
+) -> AsyncIterator[PrintingWorker]:
+    """Run a worker that prints what people wait for, and batches where there is a store for their cards."""
     name = f"printer-{uuid4().hex[:8]}"
     signal = PostgresSignal(database_url, PRINTS_CHANNEL, application_name=name)
-    worker = PrintingWorker([PrintingDesk(db, SystemClock(), renderer, worker=name)], signal, policy=QUICK)
+    desks: list[Desk] = [PrintingDesk(db, SystemClock(), renderer, worker=name)]
+    if store is not None:
+        packing = PackingDesk(db, SystemClock(), archive or NoArchive(), worker=name)
+        desks.append(InTurn([packing, make_chunk_desk(db, renderer, store, name, policy)]))
+    worker = PrintingWorker(desks, signal, policy=QUICK)
     running = asyncio.create_task(worker.run())
     try:
         yield worker
@@ -41,6 +87,19 @@ async def printing(db: Database, database_url: str, renderer: PageRenderer) -> A
         worker.stop()
         await running
         await signal.close()
+
+
+async def marked_class(db: Database, *, students: int = 2, arms: int = 1) -> MadeSchool:
+    """Return a school whose students have all marks of the first term."""
+    school = await make_school(db, arms=arms, students=students)
+    for arm, arm_id in enumerate(school.arms):
+        own = [who for who in school.students if school.arm_of[who] == arm_id]
+        marks = {
+            subject: {who: (9, 8, 10 + number % 10, 30 + number % 30) for number, who in enumerate(own)}
+            for subject in range(len(school.subjects))
+        }
+        await give_marks(db, school, marks, arm=arm)
+    return school
 
 
 async def until(holds: Callable[[], Awaitable[bool]], within_s: float = 30) -> None:
