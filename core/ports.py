@@ -68,6 +68,9 @@ class ObjectStore(Protocol):
     def stream(self, key: str) -> AsyncIterator[bytes]:
         """Yield a file in pieces. Raises ``NotFound`` at the first."""
 
+    async def exists(self, key: str) -> bool:
+        """Tell whether there is such a file."""
+
     async def delete(self, key: str) -> None:
         """Remove a file; one that is not there is no error."""
 

@@ -68,6 +68,10 @@ class LocalObjectStore:
             while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
                 yield piece
 
+    async def exists(self, key: str) -> bool:
+        """Tell whether there is such a file."""
+        return await asyncio.to_thread(self._place(key).is_file)
+
     async def delete(self, key: str) -> None:
         """Remove a file; one that is not there is no error."""
         for place in (self._place(key), self._type_place(key)):

@@ -156,6 +156,15 @@ class S3ObjectStore:
             finally:
                 body.close()
 
+    async def exists(self, key: str) -> bool:
+        """Tell whether there is such a file."""
+        try:
+            with _translated(key):
+                await asyncio.to_thread(self._client.head_object, Bucket=self._bucket, Key=key)
+        except NotFound:
+            return False
+        return True
+
     async def delete(self, key: str) -> None:
         """Remove a file; one that is not there is no error."""
         with _translated(key):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.ids import ClassArmId, JobId, ReportSnapshotId, StudentId
+from core.ids import ClassArmId, JobId, ReportSnapshotId, SessionId, StudentId, TermId
 from core.ports import Row, Transaction
 
 _BATCH = """
@@ -43,9 +43,9 @@ WHERE job_id = $1 AND student_id = ANY ($2::uuid[]) AND state = 'done'
 class BatchHead:
     """What is known of a batch as a whole."""
 
-    term_id: str
+    term_id: TermId
     term_name: str
-    session_id: str
+    session_id: SessionId
     session_name: str
     school_name: str
     time_zone: str

@@ -157,8 +157,10 @@ async def test_an_empty_file_is_a_file(store: ObjectStore) -> None:
 async def test_a_file_that_is_not_there_is_not_found(store: ObjectStore) -> None:
     """Getting and streaming say ``NotFound``; removing twice is no error."""
     await store.put(KEY, b"x", "text/plain")
+    assert await store.exists(KEY)
     await store.delete(KEY)
     await store.delete(KEY)
+    assert not await store.exists(KEY)
     with pytest.raises(NotFound):
         await store.get(KEY)
     with pytest.raises(NotFound):
