@@ -1,9 +1,10 @@
 """Writes a problem in the solvers' primitives."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from core.errors import Fault, InvalidInput
 from core.timetable.cliques import clashing_sets
 from core.timetable.model import Lesson, Placement, Problem, Timetable
 from core.timetable.program import (
@@ -38,6 +39,7 @@ def lower(problem: Problem) -> Program:
     for source, rule in enumerate(problem.rules):
         lowering.source = source
         rule.lower(lowering)
+    lowering.require_everything()
     return lowering.finish()
 
 
@@ -67,6 +69,8 @@ class Lowering:
         self._pairs: list[Pair] = []
         self._stabilities: list[Stability] = []
         self._travels: list[Travel] = []
+        self._closed: list[set[int]] = [set(room.unavailable) for room in problem.rooms]
+        self._beyond: Counter[str] = Counter()
 
     def people(self, chosen: People) -> Iterator[tuple[Lesson, ...]]:
         """Yield the lessons of each chosen teacher and group that has any."""
@@ -105,6 +109,32 @@ class Lowering:
 
     def _deviations(self, duration: int, deviation: Callable[[range], int]) -> Iterator[tuple[int, int]]:
         return ((span.start, by) for span in self._spans[duration] if (by := deviation(span)))
+
+    def close_room(self, room: str, slots: Collection[int]) -> None:
+        """Forbid a room to everyone in these slots."""
+        self._closed[self._room_index[room]].update(slots)
+
+    def charge(self, rule: Rule, lessons: Sequence[Lesson], deviation: int) -> None:
+        """Charge a deviation that is there wherever lessons are; these are some of those concerned, if there are any."""
+        if deviation and lessons:
+            blocks = len({self._block_of[lesson.id] for lesson in lessons})
+            every, short = (tuple(range(self.calendar.slots)),), blocks + deviation
+            self.bound(rule, lessons, Measure.STARTS, every, low=short, high=short)
+
+    def leave_to_checker(self, kind: str) -> None:
+        """Say that a rule of this kind can't be written in the primitives as it is used here."""
+        self._beyond[kind] += 1
+
+    def require_everything(self) -> None:
+        """Raise ``InvalidInput`` with each kind of rule that could not be written, and how often."""
+        if self._beyond:
+            faults = [
+                Fault(
+                    "/rules", f"“{kind}” is used {times} times in a way that the solvers can't follow.", "unsupported"
+                )
+                for kind, times in sorted(self._beyond.items())
+            ]
+            raise InvalidInput(" ".join(fault.what for fault in faults), faults)
 
     def forbid_room(self, lesson: str, need: int, room: str, source: int | None = None) -> None:
         """Forbid a room to a need of a lesson."""
@@ -225,19 +255,24 @@ class Lowering:
         return self.need_of(lesson.id, 0) if lesson.rooms else (self._block_of[lesson.id], -1)
 
     def add_what_always_holds(self) -> None:
-        """Write the day's end, availability, locks and clashes."""
+        """Write the day's end, availability, locks and clashes; where rules price these, what no solver does without.
+
+        The day's end holds for solvers in any case: they place no block over night.
+        """
+        by_law = self.problem.priced_by == "laws"
         every = frozenset(range(self.calendar.slots))
         over = {duration: every - {span.start for span in spans} for duration, spans in self._spans.items()}
         for lesson in self.problem.lessons:
             self.forbid(lesson.id, over[lesson.duration], OVER_END)
-            self._cut_to_availability(lesson)
+            if by_law:
+                self._cut_to_availability(lesson)
             if lesson.locked_slot is not None:
                 self.forbid(lesson.id, every - {lesson.locked_slot}, LOCKED)
             for need, room in enumerate(lesson.locked_rooms or ()):
                 for choice in lesson.rooms[need].choices:
                     if choice.room != room:
                         self.forbid_room(lesson.id, need, choice.room, LOCKED)
-        for who, lessons in self._who_clash():
+        for who, lessons in self._who_clash() if by_law else ():
             self.add_exclusive(lessons, who, CLASH)
 
     def _cut_to_availability(self, lesson: Lesson) -> None:
@@ -265,7 +300,7 @@ class Lowering:
         return Program(
             day_of=self.calendar.day_of,
             blocks=tuple(self._finished_block(b, away) for b, away in enumerate(forbidden)),
-            rooms=tuple(room.unavailable for room in self.problem.rooms),
+            rooms=tuple(frozenset(closed) for closed in self._closed),
             building_of=tuple(self._buildings.get(room.building or "", -1) for room in self.problem.rooms),
             exclusives=tuple(_largest(self._exclusives.values())),
             tracks=tuple(self._tracks),

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import combinations
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -232,7 +232,19 @@ class Problem(Frozen):
     rooms: tuple[Room, ...] = Field(default=(), max_length=5_000)
     lessons: tuple[Lesson, ...] = Field(default=(), max_length=50_000)
     rules: tuple[AnyRule, ...] = Field(default=(), max_length=5_000)
-    """Clashes, availability, locks and the end of the day hold always and are not listed."""
+    """Clashes, availability, locks and the end of the day hold always and are not listed, unless ``priced_by`` says so.
+    """
+    priced_by: Literal["laws", "rules"] = "laws"
+    """``rules``: clashes, absences, lessons without a place or a room, and what runs into the next day, cost what the
+    rules say of them and nothing else; for forms of problems whose objective names these too."""
+
+    @cached_property
+    def courses(self) -> Mapping[str, tuple[Lesson, ...]]:
+        """The lessons of each course, in the problem's order."""
+        found: dict[str, list[Lesson]] = defaultdict(list)
+        for lesson in self.lessons:
+            found[lesson.course].append(lesson)
+        return {course: tuple(lessons) for course, lessons in found.items()}
 
     @cached_property
     def subject(self) -> Mapping[str, Subject]:
@@ -289,6 +301,26 @@ class Problem(Frozen):
             for who in [*(("teacher", one) for one in set(lesson.teachers)), *(("group", one) for one in attending)]:
                 found.setdefault(who, []).append(lesson)
         return {who: tuple(lessons) for who, lessons in found.items()}
+
+    @cached_property
+    def attending(self) -> Mapping[str, tuple[Lesson, ...]]:
+        """The lessons that each teacher, group or room by id is at in any case: named there, or the only choice."""
+        found: dict[str, list[Lesson]] = defaultdict(list)
+        for lesson in self.lessons:
+            only = (need.choices[0].room for need in lesson.rooms if len(need.choices) == 1)
+            for one in [*lesson.teachers, *lesson.groups, *only]:
+                found[one].append(lesson)
+        return {one: tuple(lessons) for one, lessons in found.items()}
+
+    @cached_property
+    def candidates(self) -> Mapping[str, tuple[tuple[Lesson, int], ...]]:
+        """The (lesson, index of the need) for which each room is a choice among others."""
+        found: dict[str, list[tuple[Lesson, int]]] = defaultdict(list)
+        for lesson in self.lessons:
+            for n, need in enumerate(lesson.rooms):
+                for choice in need.choices if len(need.choices) > 1 else ():
+                    found[choice.room].append((lesson, n))
+        return {room: tuple(needs) for room, needs in found.items()}
 
     @cached_property
     def sharing(self) -> Mapping[str, frozenset[str]]:

@@ -36,7 +36,7 @@ def _placement(view: View, placement: Placement) -> Iterator[Violation]:
 
 def _start(view: View, lesson: Lesson, placement: Placement) -> Iterator[Violation]:
     when = view.calendar.label(placement.slot)
-    if view.calendar.span(placement.slot, lesson.duration) is None:
+    if view.problem.priced_by == "laws" and view.calendar.span(placement.slot, lesson.duration) is None:
         what = f"{view.label(lesson)} takes {lesson.duration} periods and runs past the end of the day from {when}."
         yield _law("end_of_day", what, lessons=(lesson.id,), groups=lesson.groups, slots=(placement.slot,))
     if lesson.locked_slot not in {None, placement.slot}:

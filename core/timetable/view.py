@@ -11,9 +11,11 @@ from core.timetable.rules.selecting import People
 class View:
     """An index over a timetable of a problem. Placements that can't be are left out: the checker tells of them."""
 
-    def __init__(self, problem: Problem, timetable: Timetable) -> None:
+    def __init__(self, problem: Problem, timetable: Timetable, *, complete: bool = False) -> None:
         self.problem = problem
         self.timetable = timetable
+        self.complete = complete
+        """Nothing will be added: what is missing now is missing."""
 
     @property
     def calendar(self) -> Calendar:
@@ -22,7 +24,10 @@ class View:
 
     @cached_property
     def spans(self) -> Mapping[str, range]:
-        """The slots of each placed lesson; a block that runs past the end of its day is cut off there."""
+        """The slots of each placed lesson; a block that runs past the end of its day is cut off there.
+
+        Where rules alone price a problem, one day runs on into the next.
+        """
         return {
             placement.lesson: self._span(placement)
             for placement in self.timetable.placements
@@ -30,7 +35,9 @@ class View:
         }
 
     def _span(self, placement: Placement) -> range:
-        last = self.calendar.windows[self.calendar.day_of[placement.slot]][-1]
+        last = self.calendar.slots - 1
+        if self.problem.priced_by == "laws":
+            last = self.calendar.windows[self.calendar.day_of[placement.slot]][-1]
         duration = self.problem.lesson[placement.lesson].duration
         return range(placement.slot, min(placement.slot + duration - 1, last) + 1)
 
@@ -49,6 +56,10 @@ class View:
     def all_placed(self, lessons: Iterable[Lesson]) -> bool:
         """Tell whether every one of these is placed."""
         return all(lesson.id in self.spans for lesson in lessons)
+
+    def settled(self, lessons: Iterable[Lesson]) -> bool:
+        """Tell whether too little of these is too little for good: all are placed, or none will be added."""
+        return self.complete or self.all_placed(lessons)
 
     def busy(self, lessons: Iterable[Lesson]) -> frozenset[Slot]:
         """Return the slots in which any of these is."""

@@ -25,6 +25,7 @@ from core.timetable.rules.base import Rule
 from core.timetable.rules.registry import RULES
 from core.timetable.rules.same_start import SameStart
 from core.timetable.rules.selecting import Lessons
+from tests.factories.point_rules import POINT_RULES
 
 TEACHERS = ("Bello", "Okafor", "Sani")
 SUBJECTS = ("Mathematics", "Physics", "French", "Igbo")
@@ -300,8 +301,10 @@ _PARAMETERS: dict[str, Callable[[Random, Problem], dict[str, Any]]] = {
     "room_suitability": _for_lessons(),
     "same_day": _for_lessons(),
     "same_start": _for_lessons(),
+    "slots_apart": lambda random, school: {**_partners(random, school), "slots": random.randint(1, 4)},
     "spread": _for_lessons(),
     "stays": _stays,
     "travel": _travel,
     "working_days": _for_people(least=_one_of(0, 2), most=_one_of(None, 1)),
+    **POINT_RULES,
 }
