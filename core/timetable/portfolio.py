@@ -7,6 +7,8 @@ from core.timetable.program import Assignment, Program
 from core.timetable.race_result import Judge, Lineup, Score
 from core.timetable.racers import Racer
 
+_MANY = 4
+"""Cores enough to start everything at once."""
 _SOLVERS = "core.timetable.solvers"
 EJECTION = Racer(name="ejection chain", solver=f"{_SOLVERS}.native:EjectionChain")
 ANNEALING = Racer(name="annealing", solver=f"{_SOLVERS}.native:Annealing")
@@ -30,8 +32,12 @@ def lineup(cores: int) -> Lineup:
 
 
 def warm_on(cores: int) -> tuple[str, ...]:
-    """Return the solvers whose processes are worth starting before the problem is read."""
-    return tuple(racer.solver for racer in lineup(cores).finders[: max(1, min(cores, 2))])
+    """Return the solvers whose processes are worth starting before the problem is read.
+
+    On few cores the constructor alone: it has most often found a timetable before CP-SAT has loaded, which would keep
+    this process from reading meanwhile.
+    """
+    return tuple(racer.solver for racer in lineup(cores).finders[: 1 if cores < _MANY else 2])
 
 
 def judge_of(problem: Problem, program: Program) -> Judge:

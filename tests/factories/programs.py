@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import product
 from random import Random
 
+from core.timetable.cost_function import CostFunction
 from core.timetable.program import (
     CLASH,
     Assignment,
@@ -19,7 +20,6 @@ from core.timetable.program import (
     Term,
     Travel,
 )
-from core.timetable.rules.base import CostFunction
 
 DAY_OF = (0, 0, 0, 0, 1, 1, 1)
 WINDOWS = ((0, 1, 2, 3), (4, 5, 6))

@@ -6,8 +6,8 @@ from random import Random
 import numpy as np
 import pytest
 
+from core.timetable.cost_function import CostFunction
 from core.timetable.program import Combine, Measure, Program, Relation, RoomOption
-from core.timetable.rules.base import CostFunction
 from core.timetable.solvers.native import cooling, state
 from core.timetable.solvers.native import layout as at
 from core.timetable.solvers.native.chance import dice

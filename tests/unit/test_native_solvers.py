@@ -9,7 +9,7 @@ import pytest
 
 from core.timetable.program import CLASH, Assignment, Block, Exclusive, Measure, Program, Term
 from core.timetable.solvers.native import Annealing, EjectionChain
-from core.timetable.solvers.native.warm import warm
+from core.timetable.solvers.native.library import library
 from core.timetable.solvers.port import Budget, Outcome, Progress, Solver, Status
 from tests.factories.program_cost import cost
 from tests.factories.programs import assignments, random_program
@@ -53,7 +53,7 @@ def school() -> Program:
 @pytest.fixture(scope="module", autouse=True)
 def _compiled() -> None:
     """Compile once, so that no test measures it."""
-    warm()
+    library()
 
 
 def solved(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.timetable.checker import score
+from core.timetable.cost_function import CostFunction
 from core.timetable.lowering import lower, timetable_of
 from core.timetable.program import (
     CLASH,
@@ -24,7 +25,6 @@ from core.timetable.program import (
     Term,
     Travel,
 )
-from core.timetable.rules.base import CostFunction
 from core.timetable.solvers.cpsat import CpSat, CpSatFeasibility
 from core.timetable.solvers.cpsat_bundles import Bundles
 from core.timetable.solvers.cpsat_model import Formulation, Scope

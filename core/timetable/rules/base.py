@@ -11,37 +11,19 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from core.errors import Fault
+from core.timetable.cost_function import CostFunction
 from core.timetable.rules.selecting import InCycle, Selection, slot_faults
 
 if TYPE_CHECKING:
     from core.timetable.lowering import Lowering
     from core.timetable.model import Problem
     from core.timetable.view import View
-
-
-class CostFunction(StrEnum):
-    """How a deviation becomes a cost (XHSTT's names)."""
-
-    LINEAR = "linear"
-    QUADRATIC = "quadratic"
-    STEP = "step"
-
-    def of(self, deviation: int) -> int:
-        """Return the cost of a deviation of 0 or more, before the weight."""
-        match self:
-            case CostFunction.LINEAR:
-                return deviation
-            case CostFunction.QUADRATIC:
-                return deviation * deviation
-            case CostFunction.STEP:
-                return min(deviation, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.cost_function import CostFunction
 from core.timetable.program import Combine, Measure
-from core.timetable.rules.base import CostFunction, Rule, Violation
+from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.measuring import gaps
 from core.timetable.rules.selecting import EVERY, People
 from core.timetable.wording import counted, whom

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from ortools.sat.python import cp_model
 
+from core.timetable.cost_function import CostFunction
 from core.timetable.program import Combine, Measure, Program, Stability, Term
-from core.timetable.rules.base import CostFunction
 from core.timetable.solvers.cpsat_logic import Linear, Literal, Logic, Values, added
 from core.timetable.solvers.cpsat_tracks import Tracks
 

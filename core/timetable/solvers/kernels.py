@@ -1,7 +1,6 @@
 """Where compiled kernels are kept, and whether all are there. Loads no compiler, so that asking costs nothing.
 
-A compiler keeps a kernel's machine code by the date of the one file it is written in, so a kernel would go on with
-stale callees from another file. The folder is therefore named for the text of the whole package.
+They are one library, in a folder named for the text of the whole package: no kernel goes on with stale callees.
 
 ``python -m core.timetable.solvers.kernels`` compiles what is not compiled yet.
 """
@@ -47,17 +46,16 @@ def _is_ours(folder: Path) -> bool:
         return False
 
 
+def library_file() -> Path | None:
+    """Return where the library of all kernels is, or is to be; None where nothing can be kept."""
+    folder = kernel_folder()
+    return None if folder is None else folder / f"kernels-{platform.system()}-{platform.machine()}.o"
+
+
 def are_compiled() -> bool:
     """Tell whether a search on this machine would find all kernels compiled."""
-    folder = kernel_folder()
-    return folder is not None and _mark(folder).exists()
-
-
-def mark_compiled() -> None:
-    """Note that all kernels are there."""
-    folder = kernel_folder()
-    if folder is not None:
-        _mark(folder).touch()
+    file = library_file()
+    return file is not None and file.exists()
 
 
 def compile_kernels() -> None:
@@ -65,14 +63,18 @@ def compile_kernels() -> None:
 
     Where that fails nothing is lost: a search compiles what it needs.
     """
-    if not are_compiled():
-        command = [sys.executable, "-m", "core.timetable.solvers.native.warm"]
-        with suppress(subprocess.TimeoutExpired):
-            subprocess.run(command, check=False, timeout=_COMPILE_S, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+    file = library_file()
+    if file is not None and not file.exists():
+        with suppress(subprocess.SubprocessError):
+            build(file)
 
 
-def _mark(folder: Path) -> Path:
-    return folder / f"complete-{sys.implementation.cache_tag}-{platform.machine()}"
+def build(file: Path) -> None:
+    """Compile all kernels in a process of its own, whose hundreds of megabytes end with it."""
+    command = [sys.executable, "-m", "core.timetable.solvers.native.building", str(file)]
+    # Where this process found its modules: a Ray worker's path is put together at run time.
+    where = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run(command, check=True, timeout=_COMPILE_S, stdin=subprocess.DEVNULL, env=where)  # noqa: S603 - our own
 
 
 if __name__ == "__main__":

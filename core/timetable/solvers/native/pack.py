@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.timetable.cost_function import CostFunction
 from core.timetable.program import Assignment, Measure, Program
-from core.timetable.rules.base import CostFunction
 from core.timetable.solvers.native import layout as at
 
 Ints = NDArray[np.int64]

@@ -32,7 +32,9 @@ from core.timetable.solvers.native.layout import (
     SOFT,
     START,
     START_COST,
+    STATE_SIZE,
     SUM_DEVIATION,
+    TALLY,
     TERM_COMBINE,
     TERM_DEBT,
     TERM_FORGIVEN,
@@ -60,8 +62,10 @@ ANY_ROOM = -2
 @compiled
 def clear(p: Ints, s: Ints, t: Ints) -> None:
     """Make the state that of an empty timetable."""
-    s.fill(0)
-    t.fill(0)
+    for i in range(p[STATE_SIZE]):
+        s[i] = 0
+    for kind in range(TALLY):
+        t[kind] = 0
     t[UNPLACED] = p[BLOCKS]
     for block in range(p[BLOCKS]):
         s[p[START] + block] = -1

@@ -1,0 +1,50 @@
+"""The library of kernels: machine code for this kind of processor, loaded as it is."""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+
+from core.timetable.solvers.kernels import build, library_file
+
+llvm: Any = llvmlite.binding
+
+
+class Library:
+    """Kernels in memory."""
+
+    def __init__(self, code: bytes) -> None:
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine())
+        code_file = llvm.ObjectFileRef.from_data(code)
+        self._engine.add_object_file(code_file)
+        self._engine.finalize_object()
+
+    def address(self, symbol: str) -> int:
+        """Return where a kernel begins."""
+        found: int = self._engine.get_function_address(symbol)
+        if not found:
+            raise LookupError(f"the library has no kernel {symbol}")
+        return found
+
+
+@cache
+def library() -> Library:
+    """Return the library, which is built first where nobody has done so."""
+    file = library_file()
+    if file is not None:
+        if not file.exists():
+            build(file)
+        return Library(file.read_bytes())
+    with tempfile.TemporaryDirectory() as folder:
+        build(Path(folder) / "kernels.o")
+        return Library((Path(folder) / "kernels.o").read_bytes())
+
+
+@cache
+def machine() -> Any:
+    """Return LLVM's idea of the machine. Without wishes for a processor, the code runs on any of its kind."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(opt=3, codemodel="jitdefault", jit=True)
