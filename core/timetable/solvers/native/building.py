@@ -18,6 +18,7 @@ from core.timetable.solvers.native import annealing, ejection  # noqa: F401 - im
 from core.timetable.solvers.native.compiled import PARTS, Kernel
 from core.timetable.solvers.native.library import llvm, machine
 
+_compiler: Any = numba
 _OPTIONS = {"error_model": "numpy"}
 _PACKAGE = __package__ or ""
 _TRAP = """
@@ -47,7 +48,7 @@ def build() -> bytes:
 
 def _rebind() -> None:
     """Let every name of a kernel or a part mean what the compiler can call."""
-    jit: Any = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
+    jit = _compiler.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
     known = {id(part): jit(part.function if isinstance(part, Kernel) else part) for part in PARTS}
     for module in [module for name, module in sys.modules.items() if name.startswith(_PACKAGE)]:
         for name, value in list(vars(module).items()):
@@ -57,14 +58,14 @@ def _rebind() -> None:
 
 def _compiled(kernel: Kernel) -> Any:
     result, *arguments = [_type(name) for name in kernel.types]
-    callback: Any = numba.cfunc(result(*arguments), **_OPTIONS)(kernel.function)
+    callback = _compiler.cfunc(result(*arguments), **_OPTIONS)(kernel.function)
     module = llvm.parse_assembly(callback.inspect_llvm())
     module.get_function(callback.native_name).name = kernel.symbol
     return module
 
 
 def _type(name: str) -> Any:
-    known: Any = numba.types
+    known = _compiler.types
     return known.CPointer(_type(name[:-1])) if name.endswith("*") else getattr(known, name)
 
 
