@@ -14,7 +14,7 @@ from core.timetable.changes import Changes
 from core.timetable.checker import Verdict
 from core.timetable.comparing import Comparison
 from core.timetable.formats.native import read_object
-from core.timetable.formats.school import SchoolRequest
+from core.timetable.formats.school_request import SchoolRequest
 from core.timetable.race_jobs import RaceJob
 from core.timetable.records import DEFAULT_SECONDS, MOST_SECONDS, TimetableRecord, VersionRecord
 from core.timetable.versions import Shown

@@ -142,7 +142,8 @@ class Conductor:
             return
         async with self._db.dispatch() as tx:
             for job in await race_store.cancelled(tx, list(self._held)):
-                self._held[job].stop.set()
+                if held := self._held.get(job):  # it may have ended while Postgres answered
+                    held.stop.set()
             if monotonic() >= self._renew_at:
                 mine = await race_store.renew(
                     tx, self._worker, list(self._held), self._clock.now() + self._policy.lease

@@ -18,7 +18,8 @@ from core.timetable import race_store, store
 from core.timetable.changes import Changes, changed
 from core.timetable.findings import Finding
 from core.timetable.formats.native import LIMIT_BYTES, read_part, read_problem, write_problem
-from core.timetable.formats.school import SchoolRequest, problem_of
+from core.timetable.formats.school import problem_of
+from core.timetable.formats.school_request import SchoolRequest
 from core.timetable.model import Frozen, Name, Problem
 from core.timetable.records import RaceKind, RaceRequest
 from core.timetable.versions import latest
@@ -26,8 +27,6 @@ from core.timetable.versions import latest
 _OPTIONS = ("name", "sessionId", "seconds", "seed", "note")
 _MOST_OPEN = 5
 _MOST_TOLD = 50
-_OF = {"teacher_id": ("teacherId", "teacher"), "subject_id": ("subjectId", "subject"),
-       "class_arm_id": ("classArmId", "class")}  # fmt: skip
 
 
 class _Named(Frozen):
@@ -189,14 +188,12 @@ def _native(rest: Mapping[str, Any]) -> Problem:
 
 def _ids(asked: SchoolRequest) -> Iterator[tuple[str, str, str]]:
     """Yield (place, kind, id) of each id of the loads that looks like one of ours; other words are the caller's own."""
-    for i, load in enumerate(asked.constraints.teacher_assignments):
-        for field, (name, kind) in _OF.items():
-            one = getattr(load, field)
-            try:
-                UUID(one)
-            except ValueError:
-                continue
-            yield f"/constraints/teacherAssignments/{i}/{name}", kind, one
+    for where, kind, one in asked.named():
+        try:
+            UUID(one)
+        except ValueError:
+            continue
+        yield where, kind, one
 
 
 def _counted(problem: Problem) -> Sequence[Finding]:

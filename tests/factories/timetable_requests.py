@@ -20,7 +20,8 @@ from core.timetable import store
 from core.timetable.checker import validate
 from core.timetable.conducting import WAKE_CHANNEL, Conductor, ConductorPolicy
 from core.timetable.formats.native import write_problem, write_timetable
-from core.timetable.formats.school import SchoolRequest, problem_of
+from core.timetable.formats.school import problem_of
+from core.timetable.formats.school_request import SchoolRequest
 from core.timetable.model import Placement, Problem, Timetable
 from core.timetable.records import NewVersion
 from core.timetable.stage import LocalStage, Stage

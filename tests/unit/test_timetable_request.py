@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from core.errors import InvalidInput
-from core.timetable.formats.school import SchoolRequest, problem_of
+from core.timetable.formats.school import problem_of
+from core.timetable.formats.school_request import SchoolRequest
 
 _LOAD = {"teacherId": "t1", "subjectId": "phy", "classArmId": "jss1", "periodsPerWeek": 4}
 

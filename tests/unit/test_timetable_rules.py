@@ -306,6 +306,16 @@ CASES = (
         parameters={"first": {"lessons": ["a"]}, "second": {"lessons": ["d"]}},
     ),
     Case(
+        "slots_apart",
+        TWO,
+        kept={"a": 1, "b": 5},
+        broken={"a": 1, "b": 6},
+        deviation=1,
+        sentence="JSS 1 Ruby Mathematics on Tuesday, period 3 should be on Tuesday, period 2, because JSS 1 Ruby "
+        "Mathematics is on Monday, period 2.",
+        parameters={"first": {"lessons": ["a"]}, "second": {"lessons": ["b"]}, "slots": 4},
+    ),
+    Case(
         "preferred_slots",
         (DOUBLE,),
         kept={"d": 0},
