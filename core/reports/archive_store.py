@@ -23,7 +23,7 @@ FROM report_batch_items i
 JOIN students st ON (st.school_id, st.id) = (i.school_id, i.student_id)
 JOIN class_arms arm ON (arm.school_id, arm.id) = (i.school_id, i.class_arm_id)
 JOIN levels level ON (level.school_id, level.id) = (arm.school_id, arm.level_id)
-WHERE i.job_id = $1 AND ($2::uuid IS NULL OR i.class_arm_id = $2)
+WHERE i.job_id = $1 AND ($2::uuid IS NULL OR i.class_arm_id = $2) AND ($3::uuid IS NULL OR i.student_id = $3)
 ORDER BY i.position, i.student_id
 """
 
@@ -91,7 +91,13 @@ async def head_of(tx: Transaction, job_id: JobId) -> BatchHead | None:
 
 async def items_of(tx: Transaction, job_id: JobId, class_arm_id: ClassArmId | None = None) -> list[PackedItem]:
     """Return a batch's cards, or those of one class, in the order they were asked for."""
-    return [_item(row) for row in await tx.fetch(_ITEMS, job_id, class_arm_id)]
+    return [_item(row) for row in await tx.fetch(_ITEMS, job_id, class_arm_id, None)]
+
+
+async def item_of(tx: Transaction, job_id: JobId, student_id: StudentId) -> PackedItem | None:
+    """Return one student's card of a batch, or None."""
+    row = await tx.fetchrow(_ITEMS, job_id, None, student_id)
+    return _item(row) if row else None
 
 
 async def keep(

@@ -126,11 +126,11 @@ async def published(tx: Transaction, term_id: TermId | None, student_ids: Sequen
     return [_published(row) for row in await tx.fetch(_OWN, term_id, list(student_ids))]
 
 
-async def move(tx: Transaction, term_id: TermId, card: PublishedCard, key: str) -> None:
+async def move(tx: Transaction, card: PublishedCard, key: str) -> None:
     """Note where the file of a published card lies now, unless another card was published meanwhile."""
     await tx.execute(
         "UPDATE report_published_cards SET object_key = $4 WHERE term_id = $1 AND student_id = $2 AND snapshot_id = $3",
-        term_id,
+        card.term_id,
         card.student_id,
         card.snapshot_id,
         key,
