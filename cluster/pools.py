@@ -7,6 +7,7 @@ import ray
 from actors.pool import start_pool, stop_pool
 from actors.pool_spec import BacklogFactory, PoolSpec, WorkerFactory
 from actors.relay import no_backlog
+from cluster import wiring_reports as reports
 from cluster import wiring_timetable as timetables
 from cluster import wiring_workers as workers
 from cluster.directory import NAMESPACE
@@ -33,7 +34,14 @@ def pools(settings: Settings) -> list[tuple[PoolSpec, WorkerFactory, BacklogFact
         (workers.upkeep_pool(settings), workers.upkeep_factory(settings), no_backlog),
         (workers.notifier_pool(settings), workers.notifier_factory(settings), workers.notifier_backlog(settings)),
         (timetables.conductor_pool(settings), timetables.conductor_factory(settings), no_backlog),
+        *_printers(settings),
     ]
+
+
+def _printers(settings: Settings) -> list[tuple[PoolSpec, WorkerFactory, BacklogFactory]]:
+    if not reports.can_print(settings):
+        return []  # `schoolos up` has said so, and what it takes
+    return [(reports.printer_pool(settings), reports.printer_factory(settings), reports.printer_backlog(settings))]
 
 
 def open_pools(settings: Settings) -> None:

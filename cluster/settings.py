@@ -210,6 +210,15 @@ class NotifierSettings(_Group):
     provider knows no idempotency keys. It is then dead with the reason ``in_doubt`` and can be resent by hand."""
 
 
+class ReportsSettings(_Group):
+    """The pool that prints report cards and sheets; it runs where there is a Chromium."""
+
+    workers_min: int = Field(default=1, ge=0)
+    """With none, the first print of an idle system waits for a process and a browser to start."""
+    workers_max: int = Field(default_factory=lambda: min(10, os.cpu_count() or 1), ge=1)
+    """As many as cores, because each keeps one busy; ten at most where nothing is set (P5-10)."""
+
+
 class WebhookSettings(_Group):
     """Webhooks out, sent by the notifiers."""
 
@@ -260,6 +269,7 @@ class Settings(BaseSettings):
     push: PushSettings = PushSettings()
     fcm: FcmSettings = FcmSettings()
     notifier: NotifierSettings = NotifierSettings()
+    reports: ReportsSettings = ReportsSettings()
     webhook: WebhookSettings = WebhookSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     ray: RaySettings = RaySettings()

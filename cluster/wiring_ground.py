@@ -1,14 +1,18 @@
-"""Opens what every process of the system needs: telemetry, database, event stream."""
+"""Opens what processes of the system need: telemetry, database, clock, event stream."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cluster.settings import Settings
 from core.access.keys import derived
 from core.adapters.postgres import PostgresDatabase
+from core.adapters.postgres_clock import PostgresClock
 from core.adapters.redis_stream import RedisEventStream
 from core.adapters.telemetry import TelemetryOptions, start_telemetry
+from core.clock import Clock, SystemClock
 from core.errors import InvalidInput
+from core.ports import Database
 
 
 def begin_telemetry(settings: Settings, role: str) -> None:
@@ -30,6 +34,19 @@ async def open_database(settings: Settings, *, application_name: str) -> AsyncIt
         yield database
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def open_clock(db: Database) -> AsyncIterator[Clock]:
+    """Open the one time of all workers: the database's."""
+    clock = PostgresClock(db, SystemClock())
+    await clock.start()
+    looking = asyncio.create_task(clock.run())
+    try:
+        yield clock
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
 
 
 def database_url(settings: Settings) -> str:

@@ -4,7 +4,6 @@ Apart from ``cluster.wiring``, because a worker's process then imports nothing o
 smaller by 40 MB, and back the sooner after a crash.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -22,10 +21,16 @@ from actors.together import Together
 from actors.webhooks import WebhookWorker
 from cluster.garbage import rarely_collecting
 from cluster.settings import Settings
-from cluster.wiring_ground import begin_telemetry, database_url, installation_key, open_database, open_stream
+from cluster.wiring_ground import (
+    begin_telemetry,
+    database_url,
+    installation_key,
+    open_clock,
+    open_database,
+    open_stream,
+)
 from cluster.wiring_limits import channel_rates, open_limits
 from cluster.wiring_senders import open_senders
-from core.adapters.postgres_clock import PostgresClock
 from core.adapters.postgres_signal import PostgresSignal
 from core.adapters.webhook import HttpWebhooks
 from core.clock import Clock, SystemClock
@@ -121,7 +126,7 @@ async def open_notifier(settings: Settings, name: str) -> AsyncIterator[Worker]:
     notifier = settings.notifier
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name=f"schoolos {name}"))
-        clock = await stack.enter_async_context(_open_clock(db))
+        clock = await stack.enter_async_context(open_clock(db))
         stream = await stack.enter_async_context(open_stream(settings, client_name=f"schoolos {name}"))
         limits = await stack.enter_async_context(open_limits(settings))
         senders = await stack.enter_async_context(open_senders(settings, db, clock, limits))
@@ -162,18 +167,6 @@ def _templates(settings: Settings) -> Templates:
     return Templates(beside=AbsenceLinks(key, settings.http.url).of) if key else Templates()
 
 
-@asynccontextmanager
-async def _open_clock(db: Database) -> AsyncIterator[Clock]:
-    clock = PostgresClock(db, SystemClock())
-    await clock.start()
-    looking = asyncio.create_task(clock.run())
-    try:
-        yield clock
-    finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
-
-
 async def _open_webhooks(
     stack: AsyncExitStack, settings: Settings, db: Database, clock: Clock, worker: str
 ) -> WebhookLoop | None:
@@ -199,7 +192,7 @@ async def open_notifier_backlog(settings: Settings) -> AsyncIterator[Backlog]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name="schoolos notifier backlog"))
         stream = await stack.enter_async_context(open_stream(settings, client_name="schoolos notifier backlog"))
-        clock = await stack.enter_async_context(_open_clock(db))
+        clock = await stack.enter_async_context(open_clock(db))
         yield NotifierBacklog(db, stream, clock, rates=channel_rates(settings))
 
 

@@ -23,7 +23,7 @@ from core.reports.fonts import Fonts
 from core.reports.layout import render_cards
 from core.reports.leases import Lease, LeaseLost, StopAsked
 from core.reports.pictures import StoredPictures
-from core.reports.ports import PageRenderer, RenderFailed, RenderTimedOut
+from core.reports.ports import ImageSource, PageRenderer, RenderFailed, RenderTimedOut
 from core.reports.release import Release
 from core.reports.snapshots import Snapshots
 from core.reports.splitting import split
@@ -99,7 +99,6 @@ class ChunkDesk:
         self._ledger = ledger
         self._renderer = renderer
         self._store = store
-        self._pictures = StoredPictures(store)
         self._snapshots = snapshots
         self._release = release
         self._fonts = fonts
@@ -144,7 +143,7 @@ class ChunkDesk:
     async def _print(self, claimed: Claimed, task: ChunkTask, lease: Lease) -> None:
         laid = await self._finalise(claimed, task)
         lease.check()
-        parts = await self._render(laid)
+        parts = await self._render(laid, StoredPictures(self._store, claimed.school))
         lease.check()
         printed = await self._keep(claimed, laid, parts)
         lease.check()
@@ -186,14 +185,14 @@ class ChunkDesk:
         await self._ledger.pin(claimed, [(each.student_id, each.id, each.serial) for each in made], blocked, withheld)
         return {each.student_id: each.id for each in made}
 
-    async def _render(self, laid: _Laid) -> list[_Part]:
+    async def _render(self, laid: _Laid, pictures: ImageSource) -> list[_Part]:
         """Return each card's own document; tagged cards are printed one by one, to keep their structure."""
         groups = [[card] for card in laid.cards] if laid.style.tagged else [laid.cards] if laid.cards else []
-        return [part for group in groups for part in await self._render_together(group, laid.style)]
+        return [part for group in groups for part in await self._render_together(group, laid.style, pictures)]
 
-    async def _render_together(self, cards: Sequence[Card], style: CardStyle) -> list[_Part]:
+    async def _render_together(self, cards: Sequence[Card], style: CardStyle, pictures: ImageSource) -> list[_Part]:
         with span("lay-out-cards", cards=len(cards)):
-            html = await render_cards(cards, style, self._pictures, verify_url=self._verify_url, fonts=self._fonts)
+            html = await render_cards(cards, style, pictures, verify_url=self._verify_url, fonts=self._fonts)
         deadline_s = self._policy.print_s + len(cards) * self._policy.print_s_a_card
         with span("print-cards", cards=len(cards)), PRINT_DURATION.labels("chunk").time():
             pdf = await self._renderer.render(html, tagged=style.tagged, deadline_s=deadline_s)

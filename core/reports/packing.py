@@ -80,7 +80,7 @@ class PackingDesk:
                 if await self._put_off(claimed, error):
                     return
                 problem = _no_archive("The store for files did not answer for too long.")
-        await self._finish(claimed, counts, problem)
+        await self._finish(claimed, problem)
 
     async def _pack(self, claimed: Claimed, batch: Batch, lease: Lease) -> dict[str, str] | None:
         """Pack, and return what went wrong for good; None where nothing did."""
@@ -119,12 +119,12 @@ class PackingDesk:
             await batch_store.put_off_packing(tx, self._worker, claimed.job_id, self._clock.now() + wait)
             return True
 
-    async def _finish(self, claimed: Claimed, counts: Counts, problem: dict[str, str] | None) -> None:
+    async def _finish(self, claimed: Claimed, problem: dict[str, str] | None) -> None:
         """End the batch and its job; the first end that is written counts."""
         async with self._db.tenant(claimed.school) as tx:
             if not await batch_store.end_packing(tx, self._worker, claimed.job_id):
                 raise LeaseLost("the batch is another worker's now")
-            now = self._clock.now()
+            now, counts = self._clock.now(), await batch_store.counts(tx, claimed.job_id)
             job = await job_store.mark_progress(
                 tx, claimed.job_id, done=counts.over, failed=counts.lost, total=counts.total, now=now
             )

@@ -1,0 +1,58 @@
+"""One card printed while somebody waits: as the records give it now, and in a style that is being tried out."""
+
+from core.access.principal import Principal, Scope
+from core.errors import NotFound
+from core.ids import SessionId, StudentId, TermId
+from core.ports import Database, ObjectStore
+from core.reports import record_store, style_store
+from core.reports.card import CardStyle
+from core.reports.fonts import Fonts
+from core.reports.layout import render_cards
+from core.reports.pictures import StoredPictures
+from core.reports.printing_queue import PrintQueue
+from core.reports.snapshots import Snapshots
+from core.telemetry import span
+
+
+class Previews:
+    """Prints drafts: they carry no serial, and say on each page that they are not finalised."""
+
+    def __init__(
+        self,
+        db: Database,
+        snapshots: Snapshots,
+        prints: PrintQueue,
+        objects: ObjectStore,
+        *,
+        fonts: Fonts,
+    ) -> None:
+        self._db = db
+        self._snapshots = snapshots
+        self._prints = prints
+        self._objects = objects
+        self._fonts = fonts
+
+    async def single(
+        self,
+        principal: Principal,
+        *,
+        student_id: StudentId,
+        session_id: SessionId,
+        term_id: TermId,
+        style: CardStyle | None = None,
+    ) -> bytes:
+        """Return a student's card as PDF: to leaders and the class teacher; in the school's style unless one is given.
+
+        Raises ``NotFound``, ``NotPermitted``, and what ``PrintQueue.print`` raises.
+        """
+        principal.require(Scope.REPORTS_READ)
+        with span("generate-single", term_id=str(term_id)):
+            card = await self._snapshots.preview(principal, student_id=student_id, term_id=term_id)
+            async with self._db.tenant(principal.school, read_only=True) as tx:
+                head = await record_store.head_of(tx, term_id)
+                style = style or (await style_store.style_of(tx)).style
+            if head is None or head.session_id != session_id:
+                raise NotFound("there is no such term in this session")
+            pictures = StoredPictures(self._objects, principal.school)
+            html = await render_cards([card], style, pictures, verify_url="", fonts=self._fonts)
+            return await self._prints.print(principal.school, html, tagged=style.tagged)
