@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from cluster.settings import Settings
 from cluster.version import version
 from cluster.wiring_ground import begin_telemetry, database_url, installation_key, open_database
+from cluster.wiring_objects import fonts_of, open_objects
 from cluster.wiring_senders import make_devices, receipt_keys
 from cluster.wiring_workers import (
     notifier_backlog,
@@ -22,7 +23,6 @@ from core.access.use_cases import AccessUseCases
 from core.adapters.jwks import HttpJwks
 from core.adapters.local_store import LocalObjectStore
 from core.adapters.postgres_signal import PostgresNotices
-from core.adapters.s3_store import S3ObjectStore
 from core.adapters.sns import HttpSns
 from core.clock import Clock, SystemClock
 from core.errors import InvalidInput
@@ -34,7 +34,11 @@ from core.notifications.service import Notifications
 from core.notifications.webhooks import Webhooks
 from core.notifications.webhooks_signing import WebhookSecrets
 from core.ports import Database
+from core.reports.batches import Batches
+from core.reports.handouts import Handouts
+from core.reports.previews import Previews
 from core.reports.printing_queue import PRINTED_CHANNEL, PrintQueue
+from core.reports.snapshots import Snapshots
 from core.reports.use_cases import ReportRecords
 from core.school.attendance.service import Attendance
 from core.school.fees.service import Fees
@@ -62,27 +66,6 @@ __all__ = [
     "scheduler_factory",
     "scheduler_pool",
 ]
-
-
-@asynccontextmanager
-async def open_objects(settings: Settings) -> AsyncIterator[LocalObjectStore | S3ObjectStore]:
-    """Open the place for files: the bucket where one is named, else a folder of this machine."""
-    s3 = settings.s3
-    if s3.bucket is None:
-        links_url = f"{settings.http.url}/files"
-        yield LocalObjectStore(settings.state_dir / "objects", links_url=links_url, clock=SystemClock())
-        return
-    store = S3ObjectStore(
-        s3.bucket,
-        endpoint=s3.endpoint,
-        region=s3.region,
-        access_key=s3.access_key.get_secret_value() if s3.access_key else None,
-        secret_key=s3.secret_key.get_secret_value() if s3.secret_key else None,
-    )
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def make_tokens(settings: Settings, clock: Clock) -> LocalTokens:
@@ -118,6 +101,7 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
         objects = await stack.enter_async_context(open_objects(settings))
         printed = PostgresNotices(database_url(settings), PRINTED_CHANNEL, application_name="schoolos http listener")
         stack.push_async_callback(printed.close)
+        prints = PrintQueue(db, clock, printed)
         tokens, own = make_verifier(settings, db, clock)
         access = stack.enter_context(AccessUseCases.over(db, clock, tokens=own, refresh_ttl=settings.auth.refresh_ttl))
         yield Services(
@@ -132,7 +116,17 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
             attendance=Attendance(db, clock),
             fees=Fees.over(db, clock),
             report_records=ReportRecords.over(db, objects, clock),
-            prints=PrintQueue(db, clock, printed),
+            prints=prints,
+            batches=Batches(db, clock),
+            previews=Previews(db, Snapshots(db, clock), prints, objects, fonts=fonts_of(settings)),
+            handouts=Handouts.over(
+                db,
+                objects,
+                clock,
+                prints,
+                fonts=fonts_of(settings),
+                verify_url=f"{settings.http.url}/verify",
+            ),
             timetables=Timetables.over(db, clock, calendar_tokens=make_calendar_tokens(settings)),
             notifications=Notifications.over(db, clock),
             devices=make_devices(settings, db, clock),

@@ -16,6 +16,9 @@ from core.notifications.registering import Devices
 from core.notifications.service import Notifications
 from core.notifications.webhooks import Webhooks
 from core.ports import SignedFiles
+from core.reports.batches import Batches
+from core.reports.handouts import Handouts
+from core.reports.previews import Previews
 from core.reports.printing_queue import PrintQueue
 from core.reports.use_cases import ReportRecords
 from core.school.attendance.service import Attendance
@@ -45,6 +48,9 @@ class Services:
     fees: Fees
     report_records: ReportRecords
     prints: PrintQueue
+    batches: Batches
+    previews: Previews
+    handouts: Handouts
     timetables: Timetables
     notifications: Notifications
     devices: Devices
