@@ -132,10 +132,30 @@ def _workload(random: Random, school: Problem) -> dict[str, Any]:
     }
 
 
+def _doubles(random: Random, school: Problem) -> dict[str, Any]:
+    least = random.randint(0, 2)
+    return {
+        "courses": {"courses": _courses(random, school)},
+        "least": least,
+        "most": least + random.randint(0, 2),
+    }
+
+
+def _one_run_a_day(random: Random, school: Problem) -> dict[str, Any]:
+    return {
+        "courses": {"courses": _courses(random, school)},
+        "longest": random.randint(1, 3),
+        "notOver": random.choice([[], _slots(random, school)]),
+        "cost": "linear",
+    }
+
+
 POINT_RULES: dict[str, Callable[[Random, Problem], dict[str, Any]]] = {
+    "doubles": _doubles,
     "in_windows": _in_windows,
     "one_at_a_time": _one_at_a_time,
     "one_room": _one_room,
+    "one_run_a_day": _one_run_a_day,
     "parts": _parts,
     "placed": _placed,
     "room_among": _room_among,

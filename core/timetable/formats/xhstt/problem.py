@@ -10,6 +10,7 @@ from core.errors import Fault, InvalidInput
 from core.timetable.faults import require_sound
 from core.timetable.formats.xhstt.archive import Constraint, Event, EventResource, Instance, referred
 from core.timetable.formats.xhstt.constraints import Translation
+from core.timetable.formats.xhstt.joining import joined
 from core.timetable.formats.xhstt.splitting import cuts_of
 from core.timetable.model import (
     Calendar,
@@ -117,12 +118,18 @@ def whom(instance: Instance, constraint: Constraint) -> list[str]:
 
 
 def problem_of(instance: Instance, cuts: Cuts | None = None) -> Problem:
-    """Return the problem; without cuts, events are cut as ``splitting`` says. Raises ``InvalidInput``."""
+    """Return the problem. Raises ``InvalidInput``.
+
+    Without cuts, events are single periods that join where ``joining`` can say so, else cut as ``splitting`` says.
+    """
     casting = Casting(instance)
     translation = Translation(instance, casting, whom)
-    rules = translation.rules()
+    rules: Sequence[Rule] = translation.rules()
     if cuts is None:
-        cuts = _cheapest(instance, translation, rules)
+        loose = joined(tuple(instance.events.values()), rules, calendar_of(instance))
+        singles = {event: (1,) * instance.events[event].duration for event in loose.events}
+        cuts = {**_cheapest(instance, translation, rules), **singles}
+        rules = loose.rules
     try:
         problem = Problem(
             name=instance.name[:200],
