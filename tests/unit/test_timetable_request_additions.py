@@ -12,6 +12,7 @@ from core.timetable.formats.school_request import SchoolRequest
 from core.timetable.lowering import lower, timetable_of
 from core.timetable.model import Problem
 from core.timetable.prechecking import precheck
+from core.timetable.rules.preferred_slots import PreferredSlots
 from core.timetable.solvers.cpsat import CpSatFeasibility
 from core.timetable.solvers.port import Budget, unheard
 from core.timetable.view import View
@@ -87,7 +88,7 @@ def test_a_lesson_has_several_teachers_and_classes() -> None:
 
 def test_parts_of_a_division_may_be_taught_at_once_and_never_beside_their_class() -> None:
     """French and Igbo of one class fit beside each other; its English does not fit beside either."""
-    languages = [
+    languages: list[dict[str, Any]] = [
         {"id": "french", "classArmId": "ruby", "division": "languages", "size": 12},
         {"id": "igbo", "classArmId": "ruby", "division": "languages", "name": "Ruby, Igbo"},
     ]
@@ -147,18 +148,18 @@ def test_days_may_have_another_length() -> None:
     assert [len(day.periods) for day in calendar.days] == [5, 4, 4, 4, 2]
     wish = {"subjectId": "eng", "periods": [3]}
     rules = problem(periodsOnDays={"5": 2}, constraints={"preferredSlots": [wish]}).rules
-    assert next(rule.slots for rule in rules if rule.kind == "preferred_slots") == (2, 6, 10, 14)
+    assert [rule.slots for rule in rules if isinstance(rule, PreferredSlots)] == [(2, 6, 10, 14)]
 
 
 def test_a_preference_of_a_class_reaches_its_parts_and_options() -> None:
     """Who wants a class early wants its options early too."""
     wish = {"classArmId": "ruby", "periods": [1, 2]}
     school = problem(constraints={"optionBlocks": [SCIENCES], "preferredSlots": [wish]})
-    rule = next(rule for rule in school.rules if rule.kind == "preferred_slots")
+    (rule,) = (rule for rule in school.rules if isinstance(rule, PreferredSlots))
     assert {lesson.subject for lesson in rule.lessons.of(school)} == {"eng", "phy", "art"}
 
 
-PARTS = {"groups": [{"id": "girls", "classArmId": "ruby", "division": "pe"}]}
+PARTS: dict[str, Any] = {"groups": [{"id": "girls", "classArmId": "ruby", "division": "pe"}]}
 
 
 @pytest.mark.parametrize(
