@@ -41,7 +41,7 @@ def pools(settings: Settings) -> list[tuple[PoolSpec, WorkerFactory, BacklogFact
 def _printers(settings: Settings) -> list[tuple[PoolSpec, WorkerFactory, BacklogFactory]]:
     if not reports.can_print(settings):
         return []  # `schoolos up` has said so, and what it takes
-    return [(reports.printer_pool(settings), reports.printer_factory(settings), reports.printer_backlog(settings))]
+    return [(reports.printer_pool(settings), reports.printer_factory(settings), workers.printer_backlog(settings))]
 
 
 def open_pools(settings: Settings) -> None:

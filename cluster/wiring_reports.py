@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from actors.pdf import RESOURCE, PdfWorker
-from actors.pool_spec import Backlog, BacklogFactory, PoolSpec, Worker, WorkerFactory
+from actors.pool_spec import PoolSpec, Worker, WorkerFactory
 from cluster.checks import find_browser
 from cluster.settings import Settings
 from cluster.wiring_ground import begin_telemetry, database_url, open_clock, open_database
@@ -97,27 +97,9 @@ def _program() -> Path:
     return found
 
 
-@asynccontextmanager
-async def open_printer_backlog(settings: Settings) -> AsyncIterator[Backlog]:
-    """Open what the pool is sized by, in its supervisor's process."""
-    begin_telemetry(settings, "pdf-supervisor")
-    async with open_database(settings, application_name="schoolos pdf backlog") as db:
-
-        async def waiting() -> int:
-            async with db.dispatch() as tx:
-                return await batch_store.open_work(tx)
-
-        yield waiting
-
-
 def printer_factory(settings: Settings) -> WorkerFactory:
     """Return the picklable factory of printers."""
     return partial(open_printer, settings)
-
-
-def printer_backlog(settings: Settings) -> BacklogFactory:
-    """Return the picklable factory of the printing pool's backlog."""
-    return partial(open_printer_backlog, settings)
 
 
 def printer_pool(settings: Settings) -> PoolSpec:

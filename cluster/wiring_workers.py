@@ -53,6 +53,7 @@ from core.notifications.webhooks_intake import WebhookIntake
 from core.notifications.webhooks_loop import WebhookLoop, WebhookPolicy
 from core.notifications.webhooks_signing import WebhookSecrets
 from core.ports import Database
+from core.reports.batch_store import waiting_work
 from core.school.fees.reminding import FeeReminders
 
 
@@ -194,6 +195,19 @@ async def open_notifier_backlog(settings: Settings) -> AsyncIterator[Backlog]:
         stream = await stack.enter_async_context(open_stream(settings, client_name="schoolos notifier backlog"))
         clock = await stack.enter_async_context(open_clock(db))
         yield NotifierBacklog(db, stream, clock, rates=channel_rates(settings))
+
+
+@asynccontextmanager
+async def open_printer_backlog(settings: Settings) -> AsyncIterator[Backlog]:
+    """Open what the printing pool is sized by, in its supervisor's process, which needs nothing that prints."""
+    begin_telemetry(settings, "pdf-supervisor")
+    async with open_database(settings, application_name="schoolos pdf backlog") as db:
+        yield partial(waiting_work, db)
+
+
+def printer_backlog(settings: Settings) -> BacklogFactory:
+    """Return the picklable factory of the printing pool's backlog."""
+    return partial(open_printer_backlog, settings)
 
 
 def notifier_factory(settings: Settings) -> WorkerFactory:

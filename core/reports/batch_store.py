@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.ids import JobId, ReportChunkId, SchoolId, StudentId
-from core.ports import Row, Transaction
+from core.ports import Database, Row, Transaction
 from core.reports.batch_records import Batch, Claimed, Counts, Item, ItemState, Naming, NewItem
 
 _BATCH = "job_id, session_id, term_id, naming, force, retry_of, traceparent, created_by"
@@ -192,12 +192,13 @@ async def keep_alive(tx: Transaction, now: datetime) -> int:
     )
 
 
-async def open_work(tx: Transaction) -> int:
+async def waiting_work(db: Database) -> int:
     """Return how many chunks and batches of all schools wait or are worked on."""
-    found: int = await tx.fetchval(
-        "SELECT (SELECT count(*) FROM report_chunks WHERE state <> 'ended')"
-        " + (SELECT count(*) FROM report_batches WHERE state = 'packing')"
-    )
+    async with db.dispatch() as tx:
+        found: int = await tx.fetchval(
+            "SELECT (SELECT count(*) FROM report_chunks WHERE state <> 'ended')"
+            " + (SELECT count(*) FROM report_batches WHERE state = 'packing')"
+        )
     return found
 
 

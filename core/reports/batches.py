@@ -21,11 +21,10 @@ from core.reports.batch_records import (
     ItemState,
     Naming,
     NewItem,
-    parts_of,
+    chunk_sizes,
 )
 from core.reports.chunk_ledger import CANCELLED
 from core.reports.preflight import Checked, Severity, look_over
-from core.reports.splitting import CARDS_A_DOCUMENT
 from core.telemetry import current_traceparent, get_logger, span
 
 log = get_logger("reports")
@@ -191,16 +190,15 @@ class Batches:
 def _chunks(
     items: Sequence[NewItem], now: datetime
 ) -> tuple[list[tuple[ReportChunkId, int, datetime]], dict[StudentId, ReportChunkId]]:
-    """Return chunks of one class each, and in which each student's card is."""
+    """Return chunks, and in which each student's card is. A class is read for each, so it stays together if it can."""
     chunks: list[tuple[ReportChunkId, int, datetime]] = []
     chunk_of: dict[StudentId, ReportChunkId] = {}
-    for _, group in groupby(items, key=lambda item: item.class_arm_id):
-        left = list(group)
-        for size in parts_of(len(left), CARDS_A_DOCUMENT):
-            chunk = ReportChunkId(new_id())
-            chunks.append((chunk, size, now + len(chunks) * _TURN))
-            chunk_of |= {item.student_id: chunk for item in left[:size]}
-            left = left[size:]
+    left = [item.student_id for item in items]
+    for size in chunk_sizes([len(list(group)) for _, group in groupby(items, key=lambda item: item.class_arm_id)]):
+        chunk = ReportChunkId(new_id())
+        chunks.append((chunk, size, now + len(chunks) * _TURN))
+        chunk_of |= dict.fromkeys(left[:size], chunk)
+        left = left[size:]
     return chunks, chunk_of
 
 

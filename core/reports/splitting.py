@@ -8,9 +8,6 @@ import pikepdf
 
 from core.reports.ports import RenderFailed
 
-CARDS_A_DOCUMENT = 25
-"""As many as are printed at once: a card then takes two fifths of the processor time of a document of its own."""
-
 _PREFIX = "card-"
 
 
