@@ -1,13 +1,16 @@
 """The solutions of an archive, each with the problem as that solution cuts its events."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from core.errors import Fault, InvalidInput
+from core.timetable.formats.reading import Read
 from core.timetable.formats.safe_xml import Element
 from core.timetable.formats.xhstt.archive import Event, Instance, fault, instance_of, number, read_archive
 from core.timetable.formats.xhstt.problem import Casting, problem_of
 from core.timetable.model import Placement, Problem, Timetable
+from core.timetable.rules.one_run_a_day import OneRunADay
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +57,54 @@ def read_solved(data: bytes, solution: bytes) -> tuple[Problem, Timetable]:
     return found[-1].problem, found[-1].timetable
 
 
-def read_solution(data: bytes, problem: Problem) -> Timetable:
-    """Return the last solution of an archive as a timetable of a problem that cuts every event in the same way.
+def read_all(data: bytes) -> Read:
+    """Return the problem of the archive's one instance, with the last solution beside it that fits how it cuts events.
 
-    Raises ``InvalidInput`` where it cuts one otherwise: then read both with ``read_solved``.
+    Raises ``InvalidInput`` with lines.
+    """
+    root = read_archive(data)
+    instance = instance_of(root)
+    problem = problem_of(instance)
+    found = list(_solutions(root, instance))
+    return Read(problem=problem, timetable=_fitted(found[-1], problem)[0] if found else None)
+
+
+def read_solution(data: bytes, problem: Problem) -> Timetable:
+    """Return the last solution of an archive as a timetable of a problem.
+
+    Raises ``InvalidInput`` where it cuts an event otherwise: then read both with ``read_solved``.
     """
     root = read_archive(data)
     found = read_solutions(data) if list(root.all("Instances", "Instance")) else []
     if not found:
         what = "There is no solution in this archive beside its instance."
         raise InvalidInput(what, [Fault("", what, code="missing")])
-    return _fitted(found[-1], problem)
+    timetable, otherwise = _fitted(found[-1], problem)
+    if timetable is None:
+        what = f"The solution cuts “{otherwise}” in another way than the problem does."
+        raise InvalidInput(what, [Fault("", what, code="conflict")])
+    return timetable
 
 
-def _fitted(solution: Solution, problem: Problem) -> Timetable:
-    names: dict[str, str] = {}
+def _fitted(solution: Solution, problem: Problem) -> tuple[Timetable | None, str]:
+    """Return a solution as a timetable of a problem, or None and the event that the two cut differently."""
+    joining = {c for rule in problem.rules if isinstance(rule, OneRunADay) for c in rule.courses.courses}
+    placements: list[Placement] = []
     for course, lessons in problem.courses.items():
         parts = sorted(solution.problem.courses.get(course, ()), key=lambda lesson: -lesson.duration)
+        if course in joining:
+            parts = [part.model_copy(update={"duration": 1}) for part in parts for _ in range(part.duration)]
         wanted = sorted(lessons, key=lambda lesson: -lesson.duration)
         if [part.duration for part in parts] != [lesson.duration for lesson in wanted]:
-            what = f"The solution cuts “{course}” in another way than the problem does."
-            raise InvalidInput(what, [Fault("", what, code="conflict")])
-        names |= {part.id: lesson.id for part, lesson in zip(parts, wanted, strict=True)}
-    placements = solution.timetable.placements
-    return Timetable(placements=tuple(one.model_copy(update={"lesson": names[one.lesson]}) for one in placements))
+            return None, course
+        met: Counter[str] = Counter()
+        for part, lesson in zip(parts, wanted, strict=True):
+            placement = solution.timetable.by_lesson.get(part.id)
+            if placement is not None:
+                slot = placement.slot + met[part.id]
+                placements.append(placement.model_copy(update={"lesson": lesson.id, "slot": slot}))
+            met[part.id] += 1
+    return Timetable(placements=tuple(placements)), ""
 
 
 def _solutions(root: Element, instance: Instance) -> Iterator[Solution]:
