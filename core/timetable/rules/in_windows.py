@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.timetable.view import View
 
 _MEASURES = {"busy": Measure.BUSY, "idle": Measure.GAPS, "active": Measure.ACTIVE}
-_WORDS = {"busy": "busy period", "idle": "free period between lessons", "active": "busy day or part of the week"}
+_WORDS = {"busy": "busy period", "idle": "free period", "active": "busy part of the week"}
 
 
 class InWindows(Rule):
