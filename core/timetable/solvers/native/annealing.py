@@ -21,12 +21,16 @@ SAMPLE = 2000
 class Schedule:
     """How a cycle cools: temperatures in units of a typical change of the soft cost."""
 
-    first: float = 1.5
+    first: float = 0.6
     last: float = 0.1
     hard_weight: float = 6.0
     """A hard point in the same units."""
     mix: tuple[int, int, int, int, int] = (4, 14, 20, 28, 12)
     """Of 100 moves, up to which one: room, turn, alone, with neighbours; the rest are chains of at most the last."""
+    hurt: int = 50
+    """Of 100 moves, how many begin with a block that something soft is amiss with."""
+    same_day: int = 50
+    """Of 100 moves, how many stay within a day."""
     shares: tuple[float, ...] = (0.12, 0.3, 1.0)
     """Of the time that is left, what each cycle takes; later ones start from the best, at half the first heat."""
 
@@ -78,7 +82,7 @@ class _Cooling:
         self._best = np.full(blocks + int(packed.p[at.NEEDS]), -1, np.int64)
         self._heat = np.array([1e-9, 1.0, 1.0])
         self._own = np.zeros(cooling.NUMBERS, np.int64)
-        self._own[cooling.TO_ROOM : cooling.LONGEST + 1] = schedule.mix
+        self._own[cooling.TO_ROOM : cooling.TO_DAY + 1] = (*schedule.mix, schedule.hurt, schedule.same_day)
         self._journal = empty_journal(packed)
         self._queue, self._way = np.zeros(blocks + 2, np.int64), np.zeros(2 * blocks, np.int64)
         self._dice = dice(seed + 1)

@@ -23,7 +23,14 @@ from core.timetable.solvers.native.layout import (
     START_LIST,
     whole,
 )
-from core.timetable.solvers.native.moving import change_room, exchange, random_start, turn_round
+from core.timetable.solvers.native.moving import (
+    change_room,
+    exchange,
+    hurts,
+    random_start,
+    start_on_its_day,
+    turn_round,
+)
 from core.timetable.solvers.native.pack import Ints
 from core.timetable.solvers.native.state import note, put, save, undo
 
@@ -34,10 +41,13 @@ TEMPERATURE, COOLING, HARD_WEIGHT = range(3)
 MADE, TAKEN, BEST_HARD, BEST_SOFT, BESTS, SOFT_STEPS, SOFT_TOTAL = range(7)
 """The annealing's own numbers: moves tried, moves kept, the best costs met and how often they were bettered; how many
 moves changed the soft cost alone, and by how much in all."""
-TO_ROOM, TO_TURN, TO_ALONE, TO_NEAR, LONGEST = range(7, 12)
-"""Of 100 moves, up to which one each kind goes; the longest chain."""
-NUMBERS = 12
+TO_ROOM, TO_TURN, TO_ALONE, TO_NEAR, LONGEST, TO_HURT, TO_DAY = range(7, 14)
+"""Of 100 moves, up to which one each kind goes; the longest chain; how many of 100 begin with a block that hurts, and
+how many stay within its day."""
+NUMBERS = 14
 
+ONE, THROWS = whole(1), whole(5)
+"""How often a block is thrown for, at most, until one hurts."""
 ALONE, WITH_NEIGHBOURS, ALL = whole(0), whole(1), whole(1 << 20)
 FINE = 1024
 """Soft points that weigh as one hard one where a timetable is filled."""
@@ -45,15 +55,27 @@ PERCENT = whole(100)
 
 
 @inner
+def any_block(p: Ints, s: Ints, own: Ints, dice: Dice) -> int:
+    """Return a random block, or as often as wished one that hurts, if a few throws hit any."""
+    throws = THROWS if below(dice, PERCENT) < own[TO_HURT] else ONE
+    block = below(dice, p[BLOCKS])
+    while throws > 1 and not hurts(p, s, block):
+        block = below(dice, p[BLOCKS])
+        throws -= 1
+    return block
+
+
+@inner
 def move(p: Ints, s: Ints, t: Ints, own: Ints, journal: Ints, queue: Ints, way: Ints, dice: Dice) -> bool:
     """Make a random move; tell whether there was one."""
-    block = below(dice, p[BLOCKS])
+    block = any_block(p, s, own, dice)
     kind = below(dice, PERCENT)
     if kind < own[TO_ROOM] and p[NEEDS] > 0 and p[ROOMS] > 1:
         return change_room(p, s, t, journal, dice, block)
     if kind < own[TO_TURN]:
         return turn_round(p, s, t, journal, dice, block)
-    start = random_start(p, dice, block)
+    same_day = below(dice, PERCENT) < own[TO_DAY]
+    start = start_on_its_day(p, s, dice, block) if same_day else random_start(p, dice, block)
     if start == s[p[START] + block]:
         return False
     reach = ALONE if kind < own[TO_ALONE] else (WITH_NEIGHBOURS if kind < own[TO_NEAR] else ALL)

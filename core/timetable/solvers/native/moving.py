@@ -7,6 +7,7 @@ from core.timetable.solvers.native.compiled import inner
 from core.timetable.solvers.native.layout import (
     AS_IT_WAS,
     CHOOSE,
+    DAY_BEGIN,
     DAY_OF,
     DURATION,
     EXCLUSIVE_COUNT,
@@ -24,9 +25,17 @@ from core.timetable.solvers.native.layout import (
     START_COST,
     START_FROM,
     START_LIST,
+    TERM_HARD,
+    TRACK_OF,
+    TRACK_OF_FROM,
+    WINDOW_AT,
+    WINDOW_AT_FROM,
+    WINDOW_TERM,
+    WINDOW_VALUE,
 )
 from core.timetable.solvers.native.pack import Ints
 from core.timetable.solvers.native.state import note, overlaps_in_room, put, take
+from core.timetable.solvers.native.terms import deviation_of
 
 """``way`` holds for each block the stamp of the move that it is part of, and then which way it goes in it."""
 
@@ -169,3 +178,28 @@ def random_start(p: Ints, dice: Dice, block: int) -> int:
     first = p[p[START_FROM] + block]
     found: int = p[p[START_LIST] + first + below(dice, p[p[START_FROM] + block + 1] - first)]
     return found
+
+
+@inner
+def start_on_its_day(p: Ints, s: Ints, dice: Dice, block: int) -> int:
+    """Return a slot of the day on which a block is: within a day no bound on days is broken."""
+    day = p[p[DAY_OF] + s[p[START] + block]]
+    begin = p[p[DAY_BEGIN] + day]
+    found: int = begin + below(dice, p[p[DAY_BEGIN] + day + 1] - begin)
+    return found
+
+
+@inner
+def hurts(p: Ints, s: Ints, block: int) -> bool:
+    """Tell whether something soft is not as wished where a block starts."""
+    start = s[p[START] + block]
+    if p[p[START_COST] + block * p[SLOTS] + start] > 0:
+        return True
+    for i in range(p[p[TRACK_OF_FROM] + block], p[p[TRACK_OF_FROM] + block + 1]):
+        at = p[WINDOW_AT_FROM] + p[p[TRACK_OF] + i] * p[SLOTS] + start
+        for k in range(p[at], p[at + 1]):
+            window = p[p[WINDOW_AT] + k]
+            term = p[p[WINDOW_TERM] + window]
+            if p[p[TERM_HARD] + term] == 0 and deviation_of(p, term, s[p[WINDOW_VALUE] + window]) > 0:
+                return True
+    return False
