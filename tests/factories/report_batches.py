@@ -6,14 +6,18 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 from cluster.checks import find_browser
+from core.access.principal import Role
 from core.adapters.chromium import ChromiumRenderer
 from core.adapters.postgres_signal import PostgresSignal
 from core.clock import SystemClock
-from core.ids import JobId, SchoolId
+from core.ids import JobId, SchoolId, StudentId
 from core.ports import Database, ObjectStore
+from core.reports.batch_records import BatchJob, Item
+from core.reports.batches import Batches, Wanted
 from core.reports.chunk_ledger import ChunkLedger
 from core.reports.chunks import ChunkDesk, ChunkPolicy
 from core.reports.packing import Archive, PackingDesk
@@ -102,9 +106,60 @@ async def marked_class(db: Database, *, students: int = 2, arms: int = 1) -> Mad
     return school
 
 
+async def asked(db: Database, school: MadeSchool, *, as_: Role = Role.PRINCIPAL, **wanted: Any) -> BatchJob:
+    """Ask for the first term's cards of the whole school."""
+    what = {"session_id": school.session, "term_id": school.terms[0], "student_ids": None, **wanted}
+    return await Batches(db, SystemClock()).generate(school.as_(as_), Wanted(**what))
+
+
+async def ended(db: Database, school: MadeSchool, job: JobId, within_s: float = 60) -> BatchJob:
+    """Return a batch when it has ended."""
+    batches, found = Batches(db, SystemClock()), list[BatchJob]()
+
+    async def over() -> bool:
+        found[:] = [await batches.get(school.as_(Role.PRINCIPAL), job=job)]
+        return found[0].job.is_finished
+
+    await until(over, within_s)
+    return found[0]
+
+
+async def items_of(db: Database, school: MadeSchool, job: JobId) -> list[Item]:
+    """Return what came of each card."""
+    return await Batches(db, SystemClock()).items(
+        school.as_(Role.PRINCIPAL), job=job, state=None, after=None, limit=10_000
+    )
+
+
+async def number_of(db: Database, school: MadeSchool, student: StudentId) -> str:
+    """Return a student's number."""
+    async with db.tenant(school.id, read_only=True) as tx:
+        number: str = await tx.fetchval("SELECT student_no FROM students WHERE id = $1", student)
+    return number
+
+
 async def until(holds: Callable[[], Awaitable[bool]], within_s: float = 30) -> None:
     """Return as soon as something holds."""
     end = monotonic() + within_s
     while not await holds():
         assert monotonic() < end, f"not within {within_s} s"
         await asyncio.sleep(0.005)
+
+
+class Faulty:
+    """The real browser behind something that goes wrong for some documents."""
+
+    def __init__(self, browser: PageRenderer, goes_wrong: Callable[[str], str]) -> None:
+        """``goes_wrong`` is asked before each print: it raises, or returns what is printed instead."""
+        self._browser = browser
+        self._goes_wrong = goes_wrong
+        self.asked = 0
+
+    async def render(self, html: str, *, tagged: bool = False, landscape: bool = False, deadline_s: float) -> bytes:
+        """Print what is left of a document."""
+        self.asked += 1
+        html = self._goes_wrong(html)
+        return await self._browser.render(html, tagged=tagged, landscape=landscape, deadline_s=deadline_s)
+
+    async def close(self) -> None:
+        """Leave the browser to its owner."""
