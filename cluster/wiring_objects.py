@@ -2,22 +2,27 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from cluster.settings import Settings
 from core.adapters.local_store import LocalObjectStore
-from core.adapters.s3_store import S3ObjectStore
 from core.clock import SystemClock
 from core.reports.fonts import Fonts
 
+if TYPE_CHECKING:
+    from core.adapters.s3_store import S3ObjectStore
+
 
 @asynccontextmanager
-async def open_objects(settings: Settings) -> AsyncIterator[LocalObjectStore | S3ObjectStore]:
+async def open_objects(settings: Settings) -> AsyncIterator["LocalObjectStore | S3ObjectStore"]:
     """Open the place for files: the bucket where one is named, else a folder of this machine."""
     s3 = settings.s3
     if s3.bucket is None:
         links_url = f"{settings.http.url}/files"
         yield LocalObjectStore(settings.state_dir / "objects", links_url=links_url, clock=SystemClock())
         return
+    from core.adapters.s3_store import S3ObjectStore  # noqa: PLC0415 - 40 MB that who has no bucket does not need
+
     store = S3ObjectStore(
         s3.bucket,
         endpoint=s3.endpoint,

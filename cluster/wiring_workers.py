@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
+from actors.expiry import ExpiryWorker
 from actors.jobs import SweepWorker
 from actors.notifier import Notifier
 from actors.pool_spec import Backlog, BacklogFactory, PoolSpec, Worker, WorkerFactory
@@ -30,6 +31,7 @@ from cluster.wiring_ground import (
     open_stream,
 )
 from cluster.wiring_limits import channel_rates, open_limits
+from cluster.wiring_objects import open_objects
 from cluster.wiring_senders import open_senders
 from core.adapters.postgres_signal import PostgresSignal
 from core.adapters.webhook import HttpWebhooks
@@ -54,6 +56,7 @@ from core.notifications.webhooks_loop import WebhookLoop, WebhookPolicy
 from core.notifications.webhooks_signing import WebhookSecrets
 from core.ports import Database
 from core.reports.batch_store import waiting_work
+from core.reports.expiry import Expiry
 from core.school.fees.reminding import FeeReminders
 
 
@@ -83,12 +86,16 @@ def relay_pool(settings: Settings) -> PoolSpec:
 async def open_scheduler(settings: Settings, name: str) -> AsyncIterator[Worker]:
     """Open one scheduler in the process that will run it."""
     begin_telemetry(settings, name)
-    async with open_database(settings, application_name=f"schoolos {name}") as db:
+    async with (
+        open_database(settings, application_name=f"schoolos {name}") as db,
+        open_objects(settings) as objects,
+    ):
         yield Together(
             [
                 SchedulerWorker(FeeReminders(db, SystemClock())),
                 RetentionWorker(Retention(db, SystemClock())),
                 SweepWorker(JobSweeper(db, SystemClock())),
+                ExpiryWorker(Expiry(objects)),
             ]
         )
 

@@ -5,6 +5,7 @@ import json
 import re
 import time
 import uuid
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -204,11 +205,11 @@ def upload_marks(school: School) -> str:
     return sheet_id
 
 
-def await_deliveries(school: School) -> Counter[tuple[str, str]]:
-    """Wait until nothing is under way and return how many deliveries ended how, by channel."""
+def await_deliveries(school: School, event_type: str = "scores.published") -> Counter[tuple[str, str]]:
+    """Wait until nothing of a kind is under way and return how many deliveries ended how, by channel."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        found = deliveries(school)
+        found = [each for each in deliveries(school) if each["eventType"] == event_type]
         if found and all(each["state"] in {"sent", "skipped", "dead"} for each in found):
             return Counter((each["channel"], each["state"]) for each in found)
         assert time.monotonic() < deadline, Counter((each["channel"], each["state"]) for each in found)
@@ -286,3 +287,57 @@ def test_a_guardian_reads_the_bell_and_only_her_own(school: School) -> None:
     persons[0].ask("POST", f"/api/notifications/{note}/read")
     assert persons[0].ask("GET", "/api/notifications/unread-count").json()["unread"] == 1
     persons[0].ask("GET", f"/api/notifications?userId={other['id']}", 404)
+
+
+def test_cards_reach_every_guardian_and_only_hers(school: School) -> None:
+    """The class's cards are printed, packed and published; each mother is told and downloads her own child's."""
+    principal, admin = school.people["principal"], school.people["admin"]
+    job = printed_batch(school)
+    assert (job["status"], job["progress"], job["failed"]) == ("completed", CLASS_SIZE, 0), job
+    archive = followed(school, principal, f"/api/reports/jobs/{job['jobId']}/download")
+    students = {each["id"] for each in admin.ask("GET", "/api/school/students?limit=100").json()["items"]}
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        names = set(files.namelist())
+        assert names == {f"{student}-report-card.pdf" for student in students} | {"manifest.json"}
+    told = len(school.received("sms.jsonl"))
+    publication = principal.ask("POST", f"/api/reports/jobs/{job['jobId']}/publish").json()
+    assert set(publication["published"]) == students
+    states = await_deliveries(school, "reports.published")
+    assert states["sms", "sent"] == len(school.received("sms.jsonl")) - told == 39
+    assert principal.ask("POST", f"/api/reports/jobs/{job['jobId']}/publish").json()["published"] == []
+    mother = log_in_mother(school, 5)
+    (card,) = mother.ask("GET", "/api/reports/published-cards").json()["cards"]
+    assert followed(school, mother, card["href"]).startswith(b"%PDF")
+    stranger = next(iter(students - {card["studentId"]}))
+    mother.ask("GET", card["href"].replace(card["studentId"], stranger), 404)
+
+
+def printed_batch(school: School) -> dict[str, Any]:
+    """Have the whole school's cards printed, and return the batch when it has ended."""
+    principal = school.people["principal"]
+    term = school.people["admin"].ask("GET", "/api/school/terms").json()["items"][0]
+    wanted = {"sessionId": term["sessionId"], "termId": term["id"]}
+    principal.ask("POST", "/api/reports/generate", 409, json=wanted | {"onBlocked": "refuse"})
+    begun = principal.ask("POST", "/api/reports/generate", 202, json=wanted | {"onBlocked": "print"}).json()
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        job: dict[str, Any] = principal.ask("GET", f"/api/reports/jobs/{begun['jobId']}").json()
+        if job["finishedAt"]:
+            return job
+        assert time.monotonic() < deadline, job
+        time.sleep(0.2)
+
+
+def followed(school: School, person: Person, path: str) -> bytes:
+    """Return what a link of a route leads to."""
+    return school.http.get(person.ask("GET", path, 302).headers["location"]).content
+
+
+def log_in_mother(school: School, number: int) -> Person:
+    """Return a mother by the number of her child, with a fresh password."""
+    admin = school.people["admin"]
+    users = admin.ask("GET", "/api/school/users?role=guardian&limit=100").json()["items"]
+    (user,) = [each for each in users if each["username"] == f"+234803555{number:04d}"]
+    return activate(
+        school.http, admin.ask("POST", f"/api/school/users/{user['id']}/invitations", 201).json(), user["username"]
+    )
