@@ -32,7 +32,7 @@ bench:  ## print the benchmarks' figures
 	@cluster/bootstrap.sh dev
 	@for name in $(BENCHMARKS); do \
 	  echo "== $$name"; .venv/bin/python -m tests.benchmarks.$$name || exit 1; done
-BENCHMARKS ?= marks importing demo_school events http notifications digests report_printing timetable
+BENCHMARKS ?= marks importing demo_school events http notifications digests report_printing report_cards timetable
 
 lock:  ## resolve pyproject.toml's dependencies anew into requirements*.txt
 	@cluster/bootstrap.sh dev
