@@ -13,7 +13,7 @@ from tests.factories.program_cost import cost, faults, rules_cost
 from tests.factories.small_problems import random_assignment, random_timetable, small_problem
 
 SEEDS = st.integers(0, 2**32)
-CLASHES = {"no_overlap", "one_at_a_time"}
+CLASHES = {"no_overlap", "one_at_a_time", "one_run_a_day"}
 """Clashes to solvers where they are hard, and what a clash costs is nobody's promise."""
 
 

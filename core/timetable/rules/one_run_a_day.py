@@ -25,7 +25,8 @@ class OneRunADay(Rule):
     """What a course has in a day is one run of at most ``longest`` periods, none of two going over ``not_over``.
 
     So single lessons that meet are a block, and how long its blocks are is found with the timetable. The deviation is,
-    day by day, the periods too many, the free ones between, and the slots of ``not_over`` after which it goes on.
+    day by day, the periods too many, the free ones between, those in which it has two lessons at once, and the slots of
+    ``not_over`` after which it goes on.
     """
 
     kind: Literal["one_run_a_day"] = "one_run_a_day"
@@ -39,7 +40,8 @@ class OneRunADay(Rule):
             busy = view.busy(lessons)
             for window in view.calendar.windows:
                 there = [slot for slot in window if slot in busy]
-                deviation = max(0, len(there) - self.longest) + self._crossed(there)
+                twice = sum(slot in window for lesson in lessons for slot in view.span(lesson)) - len(there)
+                deviation = max(0, len(there) - self.longest) + self._crossed(there) + twice
                 if there and view.settled(lessons):
                     deviation += there[-1] - there[0] + 1 - len(there)
                 if deviation:
@@ -58,7 +60,10 @@ class OneRunADay(Rule):
         return sum(slot in there and slot + 1 in there for slot in self.not_over)
 
     def lower(self, lowering: Lowering) -> None:
-        """Bound the periods and the gaps of each day, and what lies on both sides of a place not to go over."""
+        """Bound the periods and the gaps of each day, and what lies on both sides of a place not to go over.
+
+        Lessons exclude each other where the rule is hard; else all together take as many slots as they have periods.
+        """
         days = lowering.calendar.windows
         crossings = tuple(self._crossings(lowering.calendar))
         if not self.hard and self.cost is not CostFunction.LINEAR:
@@ -69,6 +74,11 @@ class OneRunADay(Rule):
             lowering.bound(self, lessons, Measure.GAPS, days)
             if crossings:
                 lowering.bound(self, lessons, Measure.BUSY, crossings, high=1)
+            if self.hard:
+                lowering.add_exclusive((lesson.id for lesson in lessons), ("lessons", self.kind))
+            else:
+                periods = sum(lesson.duration for lesson in lessons)
+                lowering.bound(self, lessons, Measure.BUSY, (sum(days, ()),), low=periods, high=periods)
 
     def _crossings(self, calendar: Calendar) -> Iterator[tuple[int, int]]:
         for slot in self.not_over:

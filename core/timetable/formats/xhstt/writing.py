@@ -120,7 +120,7 @@ def _with_group(source: bytes, group: str) -> bytes:
     ends = _ends(source)
     if "SolutionGroups" in ends:
         first, last = ends["SolutionGroups"]
-        if first == last:  # <SolutionGroups/>
+        if source[last : last + 2] != b"</":  # <SolutionGroups/>
             after = source.index(b">", first) + 1
             return source[:first] + _wrapped(text) + source[after:]
         return source[:last].rstrip() + b"\n" + text + b"\n  " + source[last:]
@@ -133,7 +133,7 @@ def _wrapped(text: bytes) -> bytes:
 
 
 def _ends(source: bytes) -> dict[str, tuple[int, int]]:
-    """Return where the root and the list of solution groups begin and end, in bytes; of an empty one both are one."""
+    """Return where the root and the list of solution groups begin and where their end tags do, in bytes."""
     parser = expat.ParserCreate()
     found: dict[str, tuple[int, int]] = {}
     begun: list[tuple[str, int]] = []
