@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from cluster.settings import Settings
 from cluster.version import version
@@ -39,6 +40,7 @@ from core.reports.handouts import Handouts
 from core.reports.previews import Previews
 from core.reports.printing_queue import PRINTED_CHANNEL, PrintQueue
 from core.reports.snapshots import Snapshots
+from core.reports.splitting import merge
 from core.reports.use_cases import ReportRecords
 from core.school.attendance.service import Attendance
 from core.school.fees.service import Fees
@@ -47,6 +49,7 @@ from core.school.importing.service import Imports
 from core.school.marks.service import MarkUseCases
 from core.school.records.service import Records
 from core.timetable.calendar_tokens import CalendarTokens
+from core.timetable.sheets import SheetsBy
 from core.timetable.use_cases import Timetables
 from deployments.app import AppOptions
 from deployments.services import Services
@@ -127,7 +130,12 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
                 fonts=fonts_of(settings),
                 verify_url=f"{settings.http.url}/verify",
             ),
-            timetables=Timetables.over(db, clock, calendar_tokens=make_calendar_tokens(settings)),
+            timetables=Timetables.over(
+                db,
+                clock,
+                calendar_tokens=make_calendar_tokens(settings),
+                sheets=SheetsBy(printer=prints, fonts_css=partial(fonts_of(settings).css, "sans"), merge=merge),
+            ),
             notifications=Notifications.over(db, clock),
             devices=make_devices(settings, db, clock),
             delivery_reports=DeliveryReports(db, clock, receipt_keys(settings), HttpSns()),

@@ -11,7 +11,7 @@ from core.errors import Fault, InvalidInput
 from core.ids import TimetableId
 from core.timetable.grid import Grid
 from core.timetable.model import Calendar
-from core.timetable.outputs import Whose
+from core.timetable.outputs import Every, Whose
 from core.timetable.suggesting import Suggestion
 from deployments.ground.problem import PROBLEMS
 from deployments.ground.security import Caller
@@ -20,6 +20,7 @@ from deployments.services import ServicesDep
 
 router = APIRouter(prefix="/api/timetable/{timetable_id}", tags=["timetables"], responses=PROBLEMS)
 
+_PDF = "application/pdf"
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src data:; base-uri 'none'; frame-ancestors 'none'"
 """The page has its styles in itself, and no script."""
@@ -157,8 +158,35 @@ async def get_workbook(caller: Caller, services: ServicesDep, timetable_id: UUID
 )
 async def get_page(caller: Caller, services: ServicesDep, timetable_id: UUID, whose: WhoseParam) -> HTMLResponse:
     """Return a page that prints on A4 across: a sheet for each class, or for one class, teacher or room."""
-    page = await services.timetables.outputs.page(caller, timetable=TimetableId(timetable_id), whose=whose)
+    page = await services.timetables.outputs.page(
+        caller, timetable=TimetableId(timetable_id), of=whose or Every.CLASSES
+    )
     return HTMLResponse(page, headers={"Content-Security-Policy": _PAGE_POLICY})
+
+
+@router.get(
+    "/pages.pdf",
+    operation_id="getTimetablePdf",
+    summary="Print a timetable",
+    response_class=Response,
+    responses={200: {"content": {_PDF: _BINARY}}},
+)
+async def get_pdf(
+    *,
+    caller: Caller,
+    services: ServicesDep,
+    timetable_id: UUID,
+    whose: WhoseParam,
+    every: Annotated[
+        Every | None, Query(alias="all", description="A sheet for each, or the one sheet of the whole school.")
+    ] = None,
+) -> Response:
+    """Return sheets on A4 across, of one class, teacher or room, or of all; 503 while nothing is free to print them."""
+    if whose is not None and every is not None:
+        raise _one_only("ask for all, or for one of classArmId, teacherId and roomId")
+    of = whose or every or Every.CLASSES
+    content = await services.timetables.sheets.pdf(caller, timetable=TimetableId(timetable_id), of=of)
+    return Response(content, headers=_as_file("timetable.pdf"), media_type=_PDF)
 
 
 @router.get(

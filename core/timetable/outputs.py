@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
+from enum import StrEnum
 from typing import Any
 
 from core.access.principal import Principal, Scope
@@ -15,8 +16,9 @@ from core.timetable.apart import run_apart
 from core.timetable.calendar_store import school_days
 from core.timetable.covering import LessonCover, cover
 from core.timetable.errands import Came, suggesting
-from core.timetable.grid import Grid, grid, grids
+from core.timetable.grid import Grid, grid, grids, overview
 from core.timetable.grid_dates import TermDates, slots_on
+from core.timetable.pages import PageLook, overview_page, timetable_page
 from core.timetable.records import Version
 from core.timetable.school_days import SchoolDays
 from core.timetable.suggesting import Suggestion
@@ -36,6 +38,18 @@ class Whose:
     def pair(self) -> tuple[str, str]:
         """As the pure modules take it."""
         return self.kind, self.id
+
+
+class Every(StrEnum):
+    """Of whom all sheets are meant, or the one sheet of everybody."""
+
+    CLASSES = "classes"
+    TEACHERS = "teachers"
+    ROOMS = "rooms"
+    OVERVIEW = "overview"
+
+
+_KINDS = {Every.CLASSES: "group", Every.TEACHERS: "teacher", Every.ROOMS: "room"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +78,25 @@ class TimetableOutputs:
         shown = await self._shown(principal, timetable, whose)
         return await asyncio.to_thread(_workbook, shown, whose)
 
-    async def page(self, principal: Principal, *, timetable: TimetableId, whose: Whose | None) -> str:
-        """Return the wall sheets as HTML: of every class, or of somebody."""
-        shown = await self._shown(principal, timetable, whose)
+    async def page(self, principal: Principal, *, timetable: TimetableId, of: Whose | Every) -> str:
+        """Return the wall sheets as HTML: of somebody, or of everybody."""
+        ((_, html),) = await self.pages(principal, timetable=timetable, of=of)
+        return html
+
+    async def pages(
+        self,
+        principal: Principal,
+        *,
+        timetable: TimetableId,
+        of: Whose | Every,
+        most: int | None = None,
+        fonts_css: str = "",
+    ) -> Sequence[tuple[str, str]]:
+        """Return the wall sheets as (title, HTML): one document, or as many as it takes with ``most`` sheets each."""
+        shown = await self._shown(principal, timetable, of if isinstance(of, Whose) else None)
         async with self._db.tenant(principal.school, read_only=True) as tx:
             school = await store.school_name(tx)
-        return await asyncio.to_thread(_page, shown, whose, school)
+        return await asyncio.to_thread(_pages, shown, of, _look(shown, school, fonts_css), most)
 
     async def calendar(self, principal: Principal, *, timetable: TimetableId, whose: Whose) -> bytes:
         """Return somebody's lessons as an iCalendar file of the published version's session.
@@ -128,14 +155,28 @@ def _workbook(shown: Shown, whose: Whose | None) -> bytes:
     return workbook_of_grids([grid(problem, timetable, whose.pair)], title=title)
 
 
-def _page(shown: Shown, whose: Whose | None, school: str) -> str:
-    from core.timetable.pages import PageLook, timetable_page  # noqa: PLC0415 - only who asks for a page
-
-    problem, timetable, number = shown.version.problem, shown.version.timetable, shown.version.record.number
+def _look(shown: Shown, school: str, fonts_css: str) -> PageLook:
+    number = shown.version.record.number
     state = "published" if shown.record.published_version == number else "not published"
-    look = PageLook(school=school, title=shown.record.name or "Timetable", note=f"Version {number}, {state}")
-    weeks = grids(problem, timetable, "group") if whose is None else (grid(problem, timetable, whose.pair),)
-    return timetable_page(weeks, look)
+    title = shown.record.name or "Timetable"
+    return PageLook(school=school, title=title, note=f"Version {number}, {state}", fonts_css=fonts_css)
+
+
+def _pages(shown: Shown, of: Whose | Every, look: PageLook, most: int | None) -> Sequence[tuple[str, str]]:
+    problem, timetable = shown.version.problem, shown.version.timetable
+    if of is Every.OVERVIEW:
+        return [(look.title, overview_page(overview(problem, timetable), look))]
+    if isinstance(of, Whose):
+        week = grid(problem, timetable, of.pair)
+        return [(week.name, timetable_page((week,), look))]
+    weeks = grids(problem, timetable, _KINDS[of])
+    a_page = len(weeks) if most is None else max(1, most // len(problem.calendar.weeks))
+    parts = [weeks[i : i + a_page] for i in range(0, len(weeks), a_page)] or [()]
+    return [(_title(part), timetable_page(part, look)) for part in parts]
+
+
+def _title(part: Sequence[Grid]) -> str:
+    return " to ".join(dict.fromkeys((part[0].name, part[-1].name))) if part else ""
 
 
 def _calendar(shown: Shown, whose: Whose, dates: TermDates) -> bytes:

@@ -11,6 +11,7 @@ from core.timetable.judging import TimetableJudge
 from core.timetable.outputs import TimetableOutputs
 from core.timetable.race_jobs import RaceJobs
 from core.timetable.requesting import TimetableRequests
+from core.timetable.sheets import SheetsBy, TimetableSheets
 from core.timetable.versions import TimetableVersions
 
 
@@ -24,16 +25,26 @@ class Timetables:
     judge: TimetableJudge
     outputs: TimetableOutputs
     calendars: TimetableCalendars
+    sheets: TimetableSheets
 
     @classmethod
-    def over(cls, db: Database, clock: Clock, *, calendar_tokens: CalendarTokens | None = None) -> Self:
-        """Return them over their ports; without tokens nobody can follow a calendar."""
+    def over(
+        cls,
+        db: Database,
+        clock: Clock,
+        *,
+        calendar_tokens: CalendarTokens | None = None,
+        sheets: SheetsBy | None = None,
+    ) -> Self:
+        """Return them over their ports; without tokens nobody follows a calendar, without ``sheets`` nobody prints."""
         requests, versions = TimetableRequests(db, clock), TimetableVersions(db, clock)
+        outputs = TimetableOutputs(db, versions)
         return cls(
             requests,
             RaceJobs(db, versions),
             versions,
             TimetableJudge(requests, versions),
-            TimetableOutputs(db, versions),
+            outputs,
             TimetableCalendars(db, clock, versions, calendar_tokens),
+            TimetableSheets(outputs, sheets),
         )
