@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.errors import Fault, InvalidInput
 from core.timetable.faults import require_sound
-from core.timetable.model import Calendar, Day, Problem, Slot, Timetable
+from core.timetable.model import Calendar, Day, Lesson, Placement, Problem, Slot, Timetable
 from core.timetable.rules.registry import RULES
 from core.timetable.wording import listed
 
@@ -55,6 +55,23 @@ def read_timetable(data: bytes, problem: Problem, *, limit_bytes: int = LIMIT_BY
 def write_timetable(timetable: Timetable) -> bytes:
     """Return the JSON of a timetable."""
     return _written(timetable)
+
+
+def export(problem: Problem, timetable: Timetable | None, source: bytes | None = None) -> bytes:  # noqa: ARG001
+    """Return the JSON of a problem, with the places of a timetable as its locks."""
+    return write_problem(problem if timetable is None else locked(problem, timetable))
+
+
+def locked(problem: Problem, timetable: Timetable) -> Problem:
+    """Return a problem whose lessons stay where a timetable has them."""
+    placed = timetable.by_lesson
+    lessons = [_locked(lesson, placed[lesson.id]) if lesson.id in placed else lesson for lesson in problem.lessons]
+    return problem.model_copy(update={"lessons": tuple(lessons)})
+
+
+def _locked(lesson: Lesson, placement: Placement) -> Lesson:
+    rooms = placement.rooms if None not in placement.rooms else lesson.locked_rooms
+    return lesson.model_copy(update={"locked_slot": placement.slot, "locked_rooms": rooms})
 
 
 def read_object(data: bytes, *, limit_bytes: int = LIMIT_BYTES) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What comes of reading a file of another program."""
+"""What comes of reading a file of another program, and of writing one."""
 
 from dataclasses import dataclass
 
@@ -28,3 +28,11 @@ class Read:
     def is_whole(self) -> bool:
         """Tell whether everything that the file demands is in the problem."""
         return not any(note.hard for note in self.notes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A file for another program, with what that has no word for."""
+
+    data: bytes
+    notes: tuple[Note, ...] = ()
