@@ -1,8 +1,9 @@
 """How good timetables of public problems get, beside the best published.
 
-``python -m tests.benchmarks.timetable_formats``: ``--data`` is a folder of such problems by form (``xhstt/``, ``xhstt_evaluator_fixtures/``). Each is one race by
-``schoolos timetable solve`` in a process of its own; what it finds is written into its archive, read back, and judged
-by the checker as that archive says. First the checker itself is held to the published costs of published solutions.
+``python -m tests.benchmarks.timetable_formats``: ``--data`` is a folder of such problems by form (``xhstt/``,
+``xhstt_evaluator_fixtures/``). Each is one race by ``schoolos timetable solve`` in a process of its own; what it finds
+is written into its archive, read back, and judged by the checker as that archive says. First the checker itself is held
+to the published costs of published solutions.
 ``--json`` prints the figures alone, ``--report`` writes them as a page.
 """
 
