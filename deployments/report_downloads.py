@@ -16,7 +16,7 @@ from core.school.model import display_name
 from deployments.ground.idempotency import Idempotent
 from deployments.ground.problem import PROBLEMS
 from deployments.ground.security import Caller
-from deployments.ground.wire import Wire
+from deployments.ground.wire import Wire, WireRequest
 from deployments.services import ServicesDep
 
 router = APIRouter(prefix="/api/reports", tags=["report cards"], responses=PROBLEMS)
@@ -35,7 +35,7 @@ _LINK: dict[str, Any] = {
 }
 
 
-class PublishIn(Wire):
+class PublishIn(WireRequest):
     """Whose cards are published."""
 
     student_ids: list[StudentId] | None = Field(

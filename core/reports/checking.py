@@ -71,8 +71,11 @@ def _letters(text: str) -> str:
 
 def _stands_in(words: str, letters: str) -> bool:
     """Tell whether words stand in a text of letters alone, with slips between them; in linear time."""
+    wanted = _letters(_bare(words))
+    if wanted in letters:  # as nearly all do; letter by letter takes twenty times as long
+        return True
     ends = set(range(len(letters)))
-    for letter in _letters(_bare(words)):
+    for letter in wanted:
         ends = {
             at + 1 for end in ends for at in range(end, min(end + _SLIP + 1, len(letters))) if letters[at] == letter
         }
