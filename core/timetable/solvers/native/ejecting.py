@@ -259,6 +259,17 @@ def hardest(waiting: Ints, count: int, weight: Ints, dice: Dice) -> int:
 
 
 @inner
+def next_to_place(waiting: Ints, own: Ints, weight: Ints, dice: Dice) -> int:
+    """Return where in the queue the next to place waits: the heaviest, and towards the end any.
+
+    Few heavy ones that take each other's place would otherwise be served for ever, and a queue of light ones grow.
+    """
+    if own[FEWEST] <= own[NEARLY]:
+        return below(dice, own[WAITING])
+    return hardest(waiting, own[WAITING], weight, dice)
+
+
+@inner
 def queue_ejected(
     p: Ints, s: Ints, weight: Ints, tabu: Ints, waiting: Ints, own: Ints, journal: Ints, dice: Dice, block: int
 ) -> None:
@@ -302,7 +313,7 @@ def chain(
             break
         own[STEPS] += 1
         own[SINCE] += 1
-        at = hardest(waiting, own[WAITING], weight, dice)
+        at = next_to_place(waiting, own, weight, dice)
         block = waiting[at]
         start = best_start(p, s, t, weight, tabu, journal, dice, block, own[STEPS])
         if start < 0:

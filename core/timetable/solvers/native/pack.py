@@ -161,7 +161,7 @@ def _write_terms(writer: _Writer, program: Program) -> None:
     ):
         writer.table(field, (getattr(term, name) for term in terms))
     writer.table(at.TERM_FUNCTION, (_FUNCTION[term.function] for term in terms))
-    fillable = [t.hard and (t.low > 0 or t.measure in (Measure.GAPS, Measure.LATE)) for t in terms]
+    fillable = [t.hard and (t.low > 0 or t.measure in (Measure.GAPS, Measure.LATE, Measure.LONE)) for t in terms]
     writer.table(at.TERM_FILLABLE, fillable)
     writer.table(at.TERM_WINDOW_FROM, np.cumsum([0, *(len(term.windows) for term in terms)]))
     of_track = _turned([(term.track,) for term in terms], len(program.tracks))

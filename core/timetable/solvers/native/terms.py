@@ -15,6 +15,7 @@ from core.timetable.solvers.native.layout import (
     HARD,
     LATE,
     LINEAR,
+    LONE,
     OFF,
     ON,
     QUADRATIC,
@@ -76,9 +77,9 @@ def fillable_of(p: Ints, term: int, value: int) -> int:
     measure = p[p[TERM_MEASURE] + term]
     low = p[p[TERM_LOW] + term]
     if value < low:
-        idle = measure in (GAPS, LATE)
+        idle = measure in (GAPS, LATE, LONE)
         return 0 if idle or (value == 0 and p[p[TERM_OR_ZERO] + term]) else low - value
-    return max(0, value - p[p[TERM_HIGH] + term]) if measure in (GAPS, LATE) else 0
+    return max(0, value - p[p[TERM_HIGH] + term]) if measure in (GAPS, LATE, LONE) else 0
 
 
 @inner
@@ -113,10 +114,25 @@ def excess_run_in(p: Ints, s: Ints, window: int, row: int, run: int) -> int:
 
 
 @inner
+def lone_in(p: Ints, s: Ints, window: int, row: int) -> int:
+    """Return the busy slots without a busy neighbour."""
+    length = lone = 0
+    for i in range(p[p[WINDOW_SLOT_FROM] + window], p[p[WINDOW_SLOT_FROM] + window + 1]):
+        if s[row + p[p[WINDOW_SLOT] + i]] > 0:
+            length += 1
+        else:
+            lone += 1 if length == 1 else 0
+            length = 0
+    return lone + (1 if length == 1 else 0)
+
+
+@inner
 def pattern_in(p: Ints, s: Ints, window: int, row: int, measure: int) -> int:
     """Return the value of a measure that looks at the order of busy slots."""
     if measure == EXCESS_RUN:
         return excess_run_in(p, s, window, row, p[p[TERM_RUN] + p[p[WINDOW_TERM] + window]])
+    if measure == LONE:
+        return lone_in(p, s, window, row)
     return idle_in(p, s, window, row, 1 if measure == GAPS else 0)
 
 
