@@ -75,19 +75,23 @@ async def open_printer(settings: Settings, name: str) -> AsyncIterator[Worker]:
             async with db.dispatch() as tx:
                 await batch_store.keep_alive(tx, clock.now())
 
+        async def other_typeface() -> None:  # cut once a machine, while the first cards are printed already
+            await asyncio.to_thread(fonts.css, "serif")
+
         def figures() -> Mapping[str, float]:
             return {"cards_printed": float(chunks.printed), "documents_printed": float(documents.printed)}
 
-        printing = PrintingWorker([documents, InTurn([packing, chunks])], signal, upkeep=[keep_alive, documents.sweep])
+        printing = PrintingWorker(
+            [documents, InTurn([packing, chunks])], signal, upkeep=[keep_alive, documents.sweep, other_typeface]
+        )
         yield PdfWorker(printing, prepare=partial(_warm, browser, fonts), give_back=ledger.release, figures=figures)
 
 
 async def _warm(browser: ChromiumRenderer, fonts: Fonts) -> None:
-    """Start the browser and let it print once in each typeface, so that nobody waits for that."""
-    for face in ("sans", "serif"):
-        css = await asyncio.to_thread(fonts.css, face)
-        page = f"<!doctype html><style>{css}p{{font-family:Card}}b{{font-weight:700}}</style><p>Ẹ̀kọ́ <b>ọ̀rẹ́</b></p>"
-        await browser.render(page, deadline_s=60.0)
+    """Start the browser and let it print once, so that nobody waits for that."""
+    css = await asyncio.to_thread(fonts.css, "sans")
+    page = f"<!doctype html><style>{css}p{{font-family:Card}}b{{font-weight:700}}</style><p>Ẹ̀kọ́ <b>ọ̀rẹ́</b></p>"
+    await browser.render(page, deadline_s=60.0)
 
 
 def _program() -> Path:

@@ -44,6 +44,8 @@ _ARGUMENTS = (
 )
 _FONTS_READY = "Promise.all([...document.fonts].map(face => face.load())).then(() => undefined)"
 """Asked from outside: the document itself runs no script. Without, the first print has the fallback's letters."""
+_TIDY_S = 5.0
+"""What leaving a document may take."""
 _KILL_S = 5.0
 """What the driver gets to notice that its browser is gone."""
 _FONT_CONFIGURATION = (
@@ -87,6 +89,7 @@ class ChromiumRenderer:
         self._parent = folder or Path(tempfile.gettempdir())
         self._limits = limits or Limits()
         self._lock = asyncio.Lock()
+        self._tidying: asyncio.Task[None] | None = None
         self._browser: _Browser | None = None
         self._folder: Path | None = None
         self._playwright: Playwright | None = None
@@ -108,9 +111,15 @@ class ChromiumRenderer:
             await self._within(self._limits.start_s, self._ready)
 
     async def render(self, html: str, *, tagged: bool = False, landscape: bool = False, deadline_s: float) -> bytes:
-        """Return the document as PDF; see ``PageRenderer``."""
-        async with self._lock:
-            return await self._within(deadline_s, partial(self._print, html, tagged, landscape))
+        """Return the document as PDF; see ``PageRenderer``. The page is emptied after that, before the next call."""
+        await self._lock.acquire()
+        try:
+            pdf = await self._within(deadline_s, partial(self._print, html, tagged, landscape))
+        except BaseException:
+            self._lock.release()
+            raise
+        self._tidying = asyncio.create_task(self._tidy())
+        return pdf
 
     async def close(self) -> None:
         """End the browser and remove what it kept on disk."""
@@ -140,13 +149,29 @@ class ChromiumRenderer:
         pdf = await browser.page.pdf(
             prefer_css_page_size=True, print_background=True, tagged=tagged, outline=tagged, landscape=landscape
         )
-        # A document that is about to leave for elsewhere would take the next one with it.
-        await browser.page.goto("about:blank")
         browser.printed += 1
+        return pdf
+
+    async def _tidy(self) -> None:
+        """Make the browser ready for the next call, and let that begin."""
+        try:
+            await self._within(self._limits.start_s, self._empty)
+        except RenderFailed as error:  # the next call starts another browser
+            log.warning("browser_not_tidied", error=error.message)
+        finally:
+            self._lock.release()
+
+    async def _empty(self) -> None:
+        """Leave the document, or the browser where it has served long enough; the next is started at once."""
+        browser = await self._ready()
         if browser.printed >= self._limits.documents or _memory_of(browser.process) > self._limits.memory_bytes:
             log.info("browser_recycled", documents=browser.printed)
             await self._end()
-        return pdf
+            await self._ready()
+            return
+        async with asyncio.timeout(_TIDY_S):
+            # A document that is about to leave for elsewhere would take the next one with it.
+            await browser.page.goto("about:blank")
 
     async def _ready(self) -> _Browser:
         if self._browser is None:
