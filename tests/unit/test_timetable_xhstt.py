@@ -179,6 +179,29 @@ def test_events_are_cut_as_cheaply_as_the_constraints_allow() -> None:
     assert [lesson.duration for lesson in problem.courses["E2"]] == [1, 1]
 
 
+def test_teacher_who_is_to_be_chosen_is_chosen_before_the_search() -> None:
+    """An event without its teacher gets whoever has most of the load left, and the solution names them."""
+    open_one = "<Resource><Role>Teacher</Role><ResourceType Reference='Teacher'/></Resource>"
+    event = _free_event(2).replace("<Resources/>", f"<Resources>{open_one}</Resources>")
+    data = make.archive(
+        [
+            make.constraint("LimitWorkload", make.limits(0, 4), to=make.resources("T1", "T2"), hard=True),
+            make.constraint("AvoidClashes", to=make.resources("T1", "T2"), hard=True),
+            make.constraint("AssignResource", "<Role>Teacher</Role>", to=make.events("E4"), hard=True),
+        ],
+        more_events=event,
+    )
+    problem = read_problem(data)
+    lower(problem)
+    assert [choice.room for choice in problem.courses["E4"][0].rooms[0].choices] == ["T2"]
+    timetable = _anywhere(Random(3), problem)
+    met = tuple(p.model_copy(update={"rooms": ("T2",)}) for p in timetable.placements if p.lesson.startswith("E4"))
+    rest = tuple(p for p in timetable.placements if not p.lesson.startswith("E4"))
+    given = Timetable(placements=(*met, *rest))
+    found = read_solutions(write_archive(problem, given, data))[0]
+    assert score(found.problem, found.timetable) == score(problem, given)
+
+
 def test_archive_stays_as_it_is_around_what_is_written() -> None:
     """Not a byte of the instance or of other solutions changes; the new group says who made it and when."""
     for solutions in ("", "<SolutionGroups/>", "<SolutionGroups></SolutionGroups>", HAND):

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from core.errors import Fault, InvalidInput
 from core.timetable.faults import require_sound
 from core.timetable.formats.xhstt.archive import Constraint, Event, EventResource, Instance, referred
+from core.timetable.formats.xhstt.choosing import choose
 from core.timetable.formats.xhstt.constraints import Translation
 from core.timetable.formats.xhstt.joining import joined
 from core.timetable.formats.xhstt.splitting import cuts_of
@@ -45,6 +46,7 @@ class Casting:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
+        self._picked: Mapping[tuple[str, int], str] = {}
         self._chosen = {
             resource.type
             for event in instance.events.values()
@@ -54,8 +56,12 @@ class Casting:
         apart = [c for c in instance.constraints if c.kind == "AvoidClashesConstraint" and c.required]
         self._apart = {one for constraint in apart for one in whom(instance, constraint)}
 
+    def pick(self, picked: Mapping[tuple[str, int], str]) -> None:
+        """Settle needs, by (event, index)."""
+        self._picked = picked
+
     @cached_property
-    def _rooms(self) -> frozenset[str]:
+    def room_types(self) -> frozenset[str]:
         """The types of rooms: what is named so, and is in one lesson at a time as solvers take rooms to be."""
         members = {
             kind: [r for r in self._instance.resources.values() if r.type == kind] for kind in self._instance.types
@@ -68,29 +74,30 @@ class Casting:
 
     def is_need(self, resource: EventResource) -> bool:
         """Tell whether an event's resource is a need for a room in the model: a room, or one to be chosen."""
-        return resource.reference is None or resource.type in self._rooms
+        return resource.reference is None or resource.type in self.room_types
 
     def needs(self, event: Event) -> list[EventResource]:
         """Return an event's needs, in its order."""
         return [resource for resource in event.resources if self.is_need(resource)]
 
-    def choices(self, resource: EventResource) -> tuple[str, ...]:
-        """Return whom a need may be met with."""
-        if resource.reference is not None:
-            return (resource.reference,)
+    def choices(self, event: str, index: int, resource: EventResource) -> tuple[str, ...]:
+        """Return whom a need of an event may be met with."""
+        given = resource.reference or self._picked.get((event, index))
+        if given is not None:
+            return (given,)
         return tuple(one.id for one in self._instance.resources.values() if one.type == resource.type)
 
     def rooms(self) -> Iterator[Room]:
         """Yield what lessons may be given."""
         for one in self._instance.resources.values():
-            if one.type in self._rooms | self._chosen:
+            if one.type in self.room_types | self._chosen:
                 yield Room(id=one.id, name=one.name, kind=self._instance.types[one.type] or one.type)
 
     def people(self, kind: type[Teacher] | type[Group]) -> Iterator[Teacher | Group]:
         """Yield the teachers, or everybody and everything else that is no room."""
         for one in self._instance.resources.values():
             is_teacher = "teacher" in f"{one.type} {self._instance.types[one.type]}".lower()
-            if one.type not in self._rooms and is_teacher == (kind is Teacher):
+            if one.type not in self.room_types and is_teacher == (kind is Teacher):
                 yield kind(id=one.id, name=one.name)
 
     def named(self, event: Event) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -120,7 +127,8 @@ def whom(instance: Instance, constraint: Constraint) -> list[str]:
 def problem_of(instance: Instance, cuts: Cuts | None = None) -> Problem:
     """Return the problem. Raises ``InvalidInput``.
 
-    Without cuts, events are single periods that join where ``joining`` can say so, else cut as ``splitting`` says.
+    Without cuts, events are single periods that join where ``joining`` can say so, else cut as ``splitting`` says, and
+    whoever is to be chosen but rooms is chosen as ``choosing`` says.
     """
     casting = Casting(instance)
     translation = Translation(instance, casting, whom)
@@ -129,6 +137,8 @@ def problem_of(instance: Instance, cuts: Cuts | None = None) -> Problem:
         loose = joined(tuple(instance.events.values()), rules, calendar_of(instance))
         singles = {event: (1,) * instance.events[event].duration for event in loose.events}
         cuts = {**_cheapest(instance, translation, rules), **singles}
+        needs = {event.id: casting.needs(event) for event in instance.events.values()}
+        casting.pick(choose(instance, needs, casting.room_types, rules, translation.linked()))
         rules = loose.rules
     try:
         problem = Problem(
@@ -182,10 +192,8 @@ def subject_of(event: Event) -> str:
 
 def _lessons(casting: Casting, event: Event, cuts: Cuts) -> Iterator[Lesson]:
     teachers, groups = casting.named(event)
-    needs = tuple(
-        RoomNeed(choices=tuple(RoomChoice(room=room) for room in casting.choices(need)))
-        for need in casting.needs(event)
-    )
+    choices = [casting.choices(event.id, n, need) for n, need in enumerate(casting.needs(event))]
+    needs = tuple(RoomNeed(choices=tuple(RoomChoice(room=room) for room in rooms)) for rooms in choices)
     parts = cuts[event.id]
     for i, duration in enumerate(parts):
         yield Lesson(

@@ -9,7 +9,7 @@ from core.timetable.formats.reading import Read
 from core.timetable.formats.safe_xml import Element
 from core.timetable.formats.xhstt.archive import Event, Instance, fault, instance_of, number, read_archive
 from core.timetable.formats.xhstt.problem import Casting, problem_of
-from core.timetable.model import Placement, Problem, Timetable
+from core.timetable.model import Lesson, Placement, Problem, Timetable
 from core.timetable.rules.one_run_a_day import OneRunADay
 
 
@@ -81,7 +81,7 @@ def read_solution(data: bytes, problem: Problem) -> Timetable:
         raise InvalidInput(what, [Fault("", what, code="missing")])
     timetable, otherwise = _fitted(found[-1], problem)
     if timetable is None:
-        what = f"The solution cuts “{otherwise}” in another way than the problem does."
+        what = f"The solution cuts “{otherwise}” in another way than the problem does, or gives it to others."
         raise InvalidInput(what, [Fault("", what, code="conflict")])
     return timetable
 
@@ -101,10 +101,17 @@ def _fitted(solution: Solution, problem: Problem) -> tuple[Timetable | None, str
         for part, lesson in zip(parts, wanted, strict=True):
             placement = solution.timetable.by_lesson.get(part.id)
             if placement is not None:
+                if not _may_have(lesson, placement):
+                    return None, course
                 slot = placement.slot + met[part.id]
                 placements.append(placement.model_copy(update={"lesson": lesson.id, "slot": slot}))
             met[part.id] += 1
     return Timetable(placements=tuple(placements)), ""
+
+
+def _may_have(lesson: Lesson, placement: Placement) -> bool:
+    pairs = zip(placement.rooms, lesson.rooms, strict=False)
+    return all(room is None or any(choice.room == room for choice in need.choices) for room, need in pairs)
 
 
 def _solutions(root: Element, instance: Instance) -> Iterator[Solution]:
@@ -180,8 +187,9 @@ def _rooms(casting: Casting, event: Event, part: Part) -> tuple[str | None, ...]
     """Return what each need was given: by its role, the first that is left."""
     left = list(part.resources)
     given: list[str | None] = []
-    for need in casting.needs(event):
-        fitting = [pair for pair in left if pair[0] == need.role and pair[1] in casting.choices(need)]
+    for n, need in enumerate(casting.needs(event)):
+        choices = casting.choices(event.id, n, need)
+        fitting = [pair for pair in left if pair[0] == need.role and pair[1] in choices]
         if need.reference is not None or not fitting:
             given.append(need.reference)
         else:
