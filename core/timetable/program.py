@@ -87,6 +87,8 @@ class Measure(IntEnum):
     """Slots by which runs of neighbouring busy slots are longer than ``run``, summed over runs."""
     ACTIVE = 5
     """1 where any slot is busy."""
+    LONE = 6
+    """Busy slots neither of whose neighbours in the window is busy."""
 
 
 class Combine(IntEnum):

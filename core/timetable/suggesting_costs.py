@@ -94,6 +94,8 @@ class TermPiece:
             case Measure.EXCESS_RUN:
                 runs = "".join("x" if busy else " " for busy in on).split()
                 return sum(max(0, len(run) - self._term.run) for run in runs)
+            case Measure.LONE:
+                return "".join("x" if busy else " " for busy in on).split().count("x")
             case Measure.ACTIVE:
                 return int(last >= 0)
             case _:

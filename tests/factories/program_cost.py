@@ -128,6 +128,9 @@ def _measured(program: Program, assignment: Assignment, term: Term, window: tupl
             return sum(max(0, len(run) - term.run) for run in pattern.split())
         case Measure.ACTIVE:
             return int(bool(busy))
+        case Measure.LONE:
+            pattern = "".join("x" if slot in on else " " for slot in window)
+            return sum(len(run) == 1 for run in pattern.split())
 
 
 def _pair(program: Program, assignment: Assignment, pair: Pair) -> int:

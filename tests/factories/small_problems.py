@@ -287,6 +287,7 @@ _PARAMETERS: dict[str, Callable[[Random, Problem], dict[str, Any]]] = {
         "first": _lessons(random, school),
         "second": _lessons(random, school),
     },
+    "no_lone_period": _for_people(),
     "not_together": lambda random, school: {"first": _lessons(random, school), "second": _lessons(random, school)},
     "occupancy": _occupancy,
     "one_block_a_day": _for_lessons(most=_one_of(1, 2), by=_one_of("course", "subject_and_group")),

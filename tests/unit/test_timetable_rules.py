@@ -157,6 +157,15 @@ CASES = (
         sentence="JSS 1 Ruby Mathematics and JSS 1 Ruby Mathematics are both on Monday and don't follow one another.",
     ),
     Case(
+        "no_lone_period",
+        THREE,
+        kept={"a": 0, "b": 1, "c": 2},
+        broken={"a": 0, "b": 1, "c": 6},
+        deviation=1,
+        sentence="Mrs Bello has 1 period alone on Tuesday; each should have a neighbour.",
+        parameters=BELLO,
+    ),
+    Case(
         "apart_on_day",
         TWO,
         kept={"a": 0, "b": 2},

@@ -87,6 +87,14 @@ FORMATS = (
         exported="xhstt.writing:write_archive",
     ),
     Format(name="fet", extensions=(".fet",), problem="fet.reader:read_fet", exported="fet.writer:write_fet"),
+    Format(
+        name="ectt",
+        extensions=(".ectt", ".ctt", ".sol"),
+        signs=(b"COURSES:",),
+        problem="ectt:read_ectt",
+        solution="ectt:read_solution",
+        exported="ectt:write_solution",
+    ),
 )
 """Of several with one extension the first whose signs are there."""
 

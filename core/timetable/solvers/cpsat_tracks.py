@@ -1,6 +1,6 @@
 """What tracks do in windows of slots, in CP-SAT: busy, gaps, runs, as literals and their sums."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from core.timetable.program import Measure, Program, Term
@@ -64,18 +64,23 @@ class Tracks:
         if term.measure is Measure.STARTS:
             return logic.total(self._starting(term.track, window))
         busy = self._busy(term.track, window)
+        if term.measure is Measure.ACTIVE:
+            return logic.total([logic.any_of(busy)])
+        return logic.total(busy if term.measure is Measure.BUSY else self._pattern(term, busy))
+
+    def _pattern(self, term: Term, busy: list[Literal]) -> Iterable[Literal]:
+        """Return the literals whose number the measure is, of those that look at the order of busy slots."""
+        logic = self._logic
         match term.measure:
-            case Measure.BUSY:
-                return logic.total(busy)
             case Measure.GAPS:
-                return logic.total(self._gaps(busy))
+                return self._gaps(busy)
             case Measure.LATE:
-                late = zip(busy, self._ahead(busy), strict=True)
-                return logic.total(logic.all_of([after], [on]) for on, after in late)
-            case Measure.EXCESS_RUN:
-                runs = (busy[i : i + term.run + 1] for i in range(len(busy) - term.run))
-                return logic.total(logic.all_of(run) for run in runs)
-        return logic.total([logic.any_of(busy)])
+                return (logic.all_of([after], [on]) for on, after in zip(busy, self._ahead(busy), strict=True))
+            case Measure.LONE:
+                edged = [logic.false, *busy, logic.false]
+                around = zip(edged, busy, edged[2:], strict=False)
+                return (logic.all_of([on], [before, after]) for before, on, after in around)
+        return (logic.all_of(busy[i : i + term.run + 1]) for i in range(len(busy) - term.run))
 
     def _starting(self, track: int, window: tuple[int, ...]) -> list[Literal]:
         slots = set(window)

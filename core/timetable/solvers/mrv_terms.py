@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from core.timetable.program import Combine, Measure, Term
 
-_FILLABLE = frozenset({Measure.GAPS, Measure.LATE})
+_FILLABLE = frozenset({Measure.GAPS, Measure.LATE, Measure.LONE})
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -121,6 +121,8 @@ class TermBounds:
                 return pattern.bit_length() - pattern.bit_count()
             case Measure.GAPS:
                 return pattern.bit_length() - ((pattern & -pattern).bit_length() - 1) - pattern.bit_count() if on else 0
+            case Measure.LONE:
+                return (pattern & ~(pattern << 1) & ~(pattern >> 1)).bit_count()
         runs = f"{pattern:b}".split("0")
         return sum(max(0, len(run) - self._term.run) for run in runs)
 
@@ -138,7 +140,8 @@ class TermBounds:
         return max(0, sum(values) - high)
 
     def _allowance(self, left: int) -> int:
-        return left if self._fills else 0
+        # One more busy slot may keep two lone ones company, and fills one gap.
+        return (left * 2 if self._term.measure is Measure.LONE else left) if self._fills else 0
 
     def _reaches(self, values: list[int], busy: int, left: int, possible: list[tuple[int, int]]) -> bool:
         if self._term.low <= 0 or (possible and (self._fills or self._term.measure is Measure.EXCESS_RUN)):
