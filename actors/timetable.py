@@ -11,6 +11,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from actors.cancellation import Watch, token_actor
 from actors.solver import RESOURCE, RayRacers
 from core.errors import Unavailable
+from core.telemetry import get_logger
 from core.timetable.apart import run_apart
 from core.timetable.conducting import Conductor
 from core.timetable.errands import Came, Errand
@@ -21,7 +22,13 @@ from core.timetable.racing import race
 from core.timetable.solvers.port import Budget, Progress, Report, Stopped
 from core.timetable.solving import Solved, solved
 
+log = get_logger("timetable")
+
 _LOOK_EVERY_S = 0.02
+_LATE_S = 0.75
+"""So long after its time an errand is waited for: its process ends before, and its node may be gone unheard."""
+_MOST_SENDS = 3
+"""An errand that was lost so often may be what kills its place."""
 _GIVEN_UP_AFTER_S = 0.3
 """An errand that was told to stop and says nothing for so long is left behind; its token ends it."""
 
@@ -82,23 +89,33 @@ class RayStage:
         return solved(problem, program, outcome)
 
     def send(self, race_id: str, errand: Errand, *, report: Report, stopped: Stopped) -> Any:
-        """Run an errand in a child process of a task. Raises ``Unavailable`` where its node was lost."""
+        """Run an errand in a child process of a task; one that is lost is sent again for the time that is left.
+
+        Raises ``Unavailable`` where it is lost again and again.
+        """
+        for _ in range(_MOST_SENDS):
+            try:
+                return self._sent(race_id, errand, report, stopped)
+            except (RayError, GetTimeoutError, StopIteration) as error:
+                if stopped() or time.time() >= errand.until:
+                    return None
+                log.warning("errand_lost", race_id=race_id, error=type(error).__name__)
+        raise Unavailable("the places where a search ran are gone")
+
+    def _sent(self, race_id: str, errand: Errand, report: Report, stopped: Stopped) -> Any:
         key = f"{race_id}/errand"
         generator = (
             ray.remote(_run_errand)
             .options(num_cpus=0, resources={RESOURCE: 1}, max_retries=0, num_returns="streaming")
             .remote(errand, (key,), self._namespace)
         )
-        try:
-            return self._heard(generator, key, report, stopped)
-        except (RayError, GetTimeoutError, StopIteration) as error:
-            raise Unavailable("the place where a search ran is gone") from error
+        return self._heard(generator, key, errand.until + _LATE_S, report, stopped)
 
-    def _heard(self, generator: Any, key: str, report: Report, stopped: Stopped) -> Any:
-        until = float("inf")
-        while time.monotonic() < until:
-            if stopped() and until == float("inf"):
-                until = time.monotonic() + _GIVEN_UP_AFTER_S
+    def _heard(self, generator: Any, key: str, until: float, report: Report, stopped: Stopped) -> Any:
+        told_to_stop = False
+        while time.time() < until:
+            if stopped() and not told_to_stop:
+                told_to_stop, until = True, min(until, time.time() + _GIVEN_UP_AFTER_S)
                 token_actor(self._namespace).cancel.remote(key)
             if not ray.wait([generator], timeout=_LOOK_EVERY_S, fetch_local=False)[0]:
                 continue
@@ -106,6 +123,8 @@ class RayStage:
             if isinstance(told, Came):
                 return told.result
             report(told)
+        if not told_to_stop:
+            token_actor(self._namespace).cancel.remote(key)
         ray.cancel(generator)
         return None
 

@@ -9,19 +9,34 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 import psutil
 import pytest
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.cancellation import Tokens, Watch, cancel
-from actors.solver import RayRacers, solver_places
+from actors.solver import RESOURCE, RayRacers, solver_places
+from actors.timetable import RayStage
+from core.timetable.errands import Errand
 from core.timetable.race_result import Lineup, RaceOutcome
 from core.timetable.racers import Racer
 from core.timetable.racing import race
 from core.timetable.solvers.port import Budget, Progress, Status
-from tests.factories.racing import BEST, Deaf, FindsWhenTold, Polite, judge, racer, told_file, two_blocks
+from tests.factories.racing import (
+    BEST,
+    Deaf,
+    FindsWhenTold,
+    Polite,
+    judge,
+    racer,
+    tell_and_wait,
+    told_file,
+    two_blocks,
+)
 
 NAMESPACE = "schoolos"
 WITHIN_S = 60.0
@@ -155,6 +170,71 @@ def test_a_race_outlives_a_node(second_node: int) -> None:
     told_file(course.seed).unlink()
     assert (outcome.status, outcome.best) == (Status.OPTIMAL, BEST)
     assert outcome.failures
+
+
+class Sent:
+    """An errand on the cluster, sent in a thread of its own."""
+
+    def __init__(self, seconds: float) -> None:
+        self.heard: list[Progress] = []
+        self.came: list[object] = []
+        self.file = told_file(random.randrange(10**9))
+        self.until = time.time() + seconds
+        errand = Errand(partial(tell_and_wait, self.file), self.until)
+        self._thread = threading.Thread(target=self._send, args=(errand,))
+        self._thread.start()
+
+    def _send(self, errand: Errand) -> None:
+        stage = RayStage(NAMESPACE, 2)
+        self.came.append(stage.send(uuid4().hex, errand, report=self.heard.append, stopped=lambda: False))
+
+    def until_heard(self, times: int) -> None:
+        """Wait until it has begun so often."""
+        deadline = time.monotonic() + WITHIN_S
+        while len(self.heard) < times:
+            assert time.monotonic() < deadline, self.heard
+            time.sleep(0.01)
+
+    def end(self) -> object:
+        """Wait for what it came to."""
+        self._thread.join(WITHIN_S)
+        self.file.unlink(missing_ok=True)
+        return self.came[0]
+
+
+@ray.remote(num_cpus=0)
+def hold(begun: Path, free: Path) -> None:
+    """Hold a place until a file is there."""
+    begun.touch()
+    while not free.exists():
+        time.sleep(0.05)
+
+
+def test_a_repair_outlives_its_node(second_node: int, tmp_path: Path) -> None:
+    """An errand whose node is lost begins again on another, for the time that is left, and ends there."""
+    free, begun = tmp_path / "free", [tmp_path / "one", tmp_path / "other"]
+    at_home = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    at = hold.options(resources={RESOURCE: 1}, scheduling_strategy=at_home)
+    held = [at.remote(each, free) for each in begun]
+    deadline = time.monotonic() + WITHIN_S
+    while not all(each.exists() for each in begun):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    sent = Sent(seconds=WITHIN_S)
+    sent.until_heard(1)
+    free.touch()
+    ray.get(held)
+    end_session(second_node)
+    sent.until_heard(2)
+    sent.file.touch()
+    assert sent.end() == "mended"
+
+
+def test_a_repair_that_does_not_end_is_given_up_in_time() -> None:
+    """Whatever its process does, a second after its time the errand has come to nothing, and its place is free."""
+    sent = Sent(seconds=3)
+    assert sent.end() is None
+    assert time.time() - sent.until < 1
 
 
 async def test_a_token_is_kept_for_those_who_ask_late_and_not_for_ever() -> None:
