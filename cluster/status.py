@@ -18,6 +18,7 @@ from core.clock import SystemClock
 from core.errors import SchoolOSError
 from core.notifications.backlog import Waiting, waiting
 from core.notifications.model import Lane
+from core.reports.batch_store import waiting_work
 
 _TIMEOUT_S = 5.0
 
@@ -35,6 +36,8 @@ class Status:
     memory: tuple[ProcessMemory, ...]
     waiting: Waiting | None = None
     """None where the database can't be asked."""
+    printing: int | None = None
+    """Chunks and batches of report cards that wait or are worked on."""
 
     @property
     def memory_bytes(self) -> int:
@@ -47,6 +50,7 @@ def read_status(folder: StateFolder) -> Status:
     record = folder.read_record() if folder.path.exists() else None
     if record is None or not record.guard.alive():
         return Status(up=False, services={}, actors={}, memory=())
+    waits, printing = asyncio.run(_waiting(record))
     services = {name: "running" if mark.alive() else "ended" for name, mark in record.processes.items()}
     services |= {f"routes: {name}": state for name, state in _readiness(record).items()}
     return Status(
@@ -54,7 +58,8 @@ def read_status(folder: StateFolder) -> Status:
         services=services,
         actors=_actors(record),
         memory=tuple(memory_below(record.guard.pid)),
-        waiting=asyncio.run(_waiting(record)),
+        waiting=waits,
+        printing=printing,
     )
 
 
@@ -74,7 +79,7 @@ def show(status: Status, console: Console) -> None:
             table.add_row(name, state)
         console.print(table)
     if status.waiting:
-        console.print(_backlog(status.waiting))
+        console.print(_backlog(status.waiting, status.printing or 0))
     table = Table("Process", "PID", "MB", box=None, pad_edge=False)
     for each in status.memory:
         table.add_row(each.name, str(each.pid), f"{each.pss_bytes / 1e6:,.0f}")
@@ -82,25 +87,26 @@ def show(status: Status, console: Console) -> None:
     console.print(table)
 
 
-def _backlog(waiting: Waiting) -> Table:
+def _backlog(waiting: Waiting, printing: int) -> Table:
     table = Table("Waiting", "Count", box=None, pad_edge=False)
     table.add_row("events", f"{waiting.events:,}")
     for lane in Lane:
         table.add_row(f"deliveries, {lane}", f"{waiting.deliveries.get(lane, 0):,}")
     table.add_row("webhooks", f"{waiting.webhooks:,}")
+    table.add_row("chunks of report cards", f"{printing:,}")
     table.add_row("dead letters", f"{waiting.dead:,}")
     return table
 
 
-async def _waiting(record: RunRecord) -> Waiting | None:
+async def _waiting(record: RunRecord) -> tuple[Waiting | None, int | None]:
     url = record.environment.get("SCHOOLOS_DATABASE_URL")
     if not url:
-        return None
+        return None, None
     db = PostgresDatabase(url, application_name="schoolos status", pool_max=1, connect_timeout_s=_TIMEOUT_S)
     try:
-        return await waiting(db, SystemClock().now())
+        return await waiting(db, SystemClock().now()), await waiting_work(db)
     except SchoolOSError:
-        return None
+        return None, None
     finally:
         await db.close()
 

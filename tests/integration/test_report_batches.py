@@ -308,7 +308,11 @@ async def test_withheld_cards_are_not_printed(
 
 
 async def test_who_lost_the_lease_changes_nothing(
-    db: PostgresDatabase, database_url: str, browser: ChromiumRenderer, store: LocalObjectStore
+    db: PostgresDatabase,
+    database_url: str,
+    browser: ChromiumRenderer,
+    store: LocalObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A worker that was away while another took its chunk over writes nothing down when it comes back."""
     school = await marked_class(db)
@@ -323,7 +327,7 @@ async def test_who_lost_the_lease_changes_nothing(
 
     lease = timedelta(milliseconds=300)
     away = make_chunk_desk(db, Away(browser, lambda html: html), store, "away", ChunkPolicy(lease=lease))
-    away._ledger.renew = unheard  # type: ignore[method-assign]  # its connection is cut
+    monkeypatch.setattr(away._ledger, "renew", unheard)  # its connection is cut
     working = asyncio.create_task(away.take())
     await printed.wait()
     async with printing(db, database_url, browser, store=store):
