@@ -144,12 +144,13 @@ class Attendee:
     def there(self, view: View) -> list[Lesson]:
         """Return the placed lessons that it is at; twice, where it is there twice."""
         given = [lesson for lesson, need in self.perhaps if view.rooms(lesson)[need] == self.id]
-        return view.placed([*self._held(view), *given])
+        return view.placed([*self.held(view), *given])
 
-    def _held(self, view: View) -> Iterator[Lesson]:
-        """Yield where it is always, but for rooms that were not given, or another."""
+    def held(self, view: View) -> Iterator[Lesson]:
+        """Yield the lessons that it is at in any case, but for those to which it, the only choice, was not given."""
         for lesson in self.always:
-            if self.id in lesson.teachers or self.id in lesson.groups or self.id in view.rooms(lesson):
+            named = self.id in lesson.teachers or self.id in lesson.groups
+            if named or lesson.id not in view.spans or self.id in view.rooms(lesson):
                 yield lesson
 
     def settled(self, view: View) -> bool:

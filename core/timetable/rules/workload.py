@@ -47,7 +47,10 @@ class Workload(Rule):
         for one in self.people.of(view.problem):
             given = [(lesson, need) for lesson, need in one.perhaps if view.rooms(lesson)[need] == one.id]
             total = sum(
-                (_share(one, loads, lesson, need) for lesson, need in [*((held, None) for held in one.always), *given]),
+                (
+                    _share(one, loads, lesson, need)
+                    for lesson, need in [*((held, None) for held in one.held(view)), *given]
+                ),
                 start=Fraction(0),
             )
             least = self.least if view.complete else 0

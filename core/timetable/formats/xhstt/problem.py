@@ -61,16 +61,14 @@ class Casting:
         self._picked = picked
 
     @cached_property
+    def named_rooms(self) -> frozenset[str]:
+        """The types of resources that are rooms by their names."""
+        return frozenset(k for k, name in self._instance.types.items() if "room" in f"{k} {name}".lower())
+
+    @cached_property
     def room_types(self) -> frozenset[str]:
-        """The types of rooms: what is named so, and is in one lesson at a time as solvers take rooms to be."""
-        members = {
-            kind: [r for r in self._instance.resources.values() if r.type == kind] for kind in self._instance.types
-        }
-        return frozenset(
-            kind
-            for kind, name in self._instance.types.items()
-            if "room" in f"{kind} {name}".lower() and all(one.id in self._apart for one in members[kind])
-        )
+        """The types of rooms that are in one lesson at a time, as solvers take rooms to be."""
+        return self.named_rooms - {r.type for r in self._instance.resources.values() if r.id not in self._apart}
 
     def is_need(self, resource: EventResource) -> bool:
         """Tell whether an event's resource is a need for a room in the model: a room, or one to be chosen."""
@@ -138,7 +136,7 @@ def problem_of(instance: Instance, cuts: Cuts | None = None) -> Problem:
         singles = {event: (1,) * instance.events[event].duration for event in loose.events}
         cuts = {**_cheapest(instance, translation, rules), **singles}
         needs = {event.id: casting.needs(event) for event in instance.events.values()}
-        casting.pick(choose(instance, needs, casting.room_types, rules, translation.linked()))
+        casting.pick(choose(instance, needs, casting.named_rooms, rules, translation.linked()))
         rules = loose.rules
     try:
         problem = Problem(
