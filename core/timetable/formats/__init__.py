@@ -95,6 +95,13 @@ FORMATS = (
         solution="ectt:read_solution",
         exported="ectt:write_solution",
     ),
+    Format(
+        name="xlsx",
+        extensions=(".xlsx",),
+        problem="sheets.reader:read_workbook",
+        exported="sheets.writer:write_workbook",
+    ),
+    Format(name="csv", extensions=(".csv",), problem="sheets.reader:read_lessons", exported="sheets.writer:write_csv"),
 )
 """Of several with one extension the first whose signs are there."""
 
