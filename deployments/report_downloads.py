@@ -161,7 +161,7 @@ async def withdraw(caller: Caller, services: ServicesDep, term_id: UUID, student
     **_LINK,
 )
 async def download_own(caller: Caller, services: ServicesDep, term_id: UUID, student_id: UUID) -> RedirectResponse:
-    """Lead a guardian to a child's published card, or a student to the own one; 403 says why it is withheld."""
+    """Lead a guardian to a child's published card, a student to the own one; 403 says why one is withheld."""
     found = await services.handouts.handing_out.own_card(
         caller, term_id=TermId(term_id), student_id=StudentId(student_id)
     )

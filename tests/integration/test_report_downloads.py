@@ -181,6 +181,7 @@ async def test_a_guardian_has_the_own_childrens_cards_and_no_other(office: Offic
     student = office.school.student(own)
     assert (await office.followed(await office.ask("GET", office.card(own), student))) == pdf
     assert (await office.ask("GET", office.card(other), student)).status_code == 404
+    assert (await office.followed(await office.ask("GET", office.card(own), Role.PRINCIPAL))) == pdf
     assert (await office.ask("GET", office.card(own), Role.SUBJECT_TEACHER)).status_code == 403
 
 
