@@ -3,7 +3,8 @@
 What FET means, where its names don't say it:
 
 * A constraint of 100 % holds always: a hard rule. One below 100 % is a wish whose cost FET reckons as its percentage of
-  each conflict; its rule's weight is the percentage, rounded. One of 0 % is never looked at.
+  each conflict; its rule's weight is the percentage, rounded. One of 0 % is never looked at, but
+  that two activities of a day follow one another where it asks for that as well: this holds always.
 * A period that is a break is no period here: nothing lies in it, it is no gap, it ends a run of lessons in a row, and
   two lessons around it follow one another. A block never spans one.
 * A free period in which somebody is not available is no gap, and the first in which they are is their day's first.

@@ -88,7 +88,7 @@ class FetReader:
         """Return what a constraint says as rules; what it says of rooms and absences is kept for the lessons."""
         kind = constraint.tag.removeprefix("Constraint")
         worth = worth_of(constraint)
-        if worth.percentage <= 0:
+        if worth.percentage <= 0 and constraint.text_of("Consecutive_If_Same_Day") != "true":
             self._lost[kind, "of 0 %, so it has no effect in FET either", False] += 1
             return []
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
+from typing import Literal
 
 from core.timetable.formats.fet.document import Activity, number
 from core.timetable.formats.fet.reading import NotKeptError, Reader, Reading, Worth, lessons_of
@@ -80,17 +81,23 @@ def min_days(reading: Reading, at: Element, worth: Worth) -> Iterator[Rule]:
     if len(meant) < 2 or least < 1:
         return
     lessons = lessons_of(meant)
-    by = "course" if len({activity.split for activity in meant}) == 1 else "selection"
-    if reading.document.has_half_days:
-        days = reading.week.real_days
-        windows = tuple(
-            tuple(slot for day in days[i : i + least] for slot in day) for i in range(max(1, len(days) - least + 1))
-        )
-        yield Occupancy(lessons=lessons, windows=windows, what="starts", most=1, hard=worth.hard, weight=worth.weight)
-    else:
-        yield DaysApart(lessons=lessons, at_least=min(least, 28), by=by, hard=worth.hard, weight=worth.weight)
+    by: Literal["course", "selection"] = "course" if len({activity.split for activity in meant}) == 1 else "selection"
+    if worth.percentage > 0:
+        yield _days_apart(reading, lessons, least, by, worth)
     if at.text_of("Consecutive_If_Same_Day") == "true" and not worth.hard:
         yield AdjacentOnDay(lessons=lessons, by=by)
+
+
+def _days_apart(
+    reading: Reading, lessons: Lessons, least: int, by: Literal["course", "selection"], worth: Worth
+) -> Rule:
+    if not reading.document.has_half_days:
+        return DaysApart(lessons=lessons, at_least=min(least, 28), by=by, hard=worth.hard, weight=worth.weight)
+    days = reading.week.real_days
+    windows = tuple(
+        tuple(slot for day in days[i : i + least] for slot in day) for i in range(max(1, len(days) - least + 1))
+    )
+    return Occupancy(lessons=lessons, windows=windows, what="starts", most=1, hard=worth.hard, weight=worth.weight)
 
 
 def max_days(reading: Reading, at: Element, worth: Worth) -> Iterator[Rule]:
