@@ -2,8 +2,7 @@
 
 A teacher with 30 periods and at most 6 a day in 5 days teaches exactly 6 each day; a class of 38 periods in a week of
 40 is never short by more than 2; one of as many periods as it may have slots is never idle; and a room that is needed
-in every slot is never empty. Linear relaxation would see
-it, at a price that is too high here.
+in every slot is never empty. Linear relaxation would see it, at a price that is too high here.
 """
 
 from collections import defaultdict
