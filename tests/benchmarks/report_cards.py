@@ -47,7 +47,8 @@ from tests.factories.http import make_principal, settings_for
 _PRINTERS = 2
 _SEED = 7
 _MARKS = (1, 200, 1000, 2000)
-_WARM_PREVIEWS = 40
+_LOOKS_A_COUNT = 20
+_WARM_PREVIEWS = 24
 _NOW = datetime(2028, 7, 10, 8, tzinfo=UTC)
 
 
@@ -178,15 +179,18 @@ async def _batch(db: PostgresDatabase, school: School, found: list[Printer]) -> 
         on_blocked=OnBlocked.PRINT,
     )
     job = (await batches.generate(school.principal, wanted)).job.id
-    printed_s = 0.0
+    printed_s, looks = 0.0, 0
     while True:
         told = await batches.get(school.principal, job=job)
         memory.note(told.counts.done, found, _MARKS)
+        looks += 1
+        if looks % _LOOKS_A_COUNT == 0:  # browsers are replaced in between, and their time could not be read any more
+            _ = [printer.cpu_s() for printer in found]
         if not printed_s and told.counts.over == told.counts.total:
             printed_s = perf_counter() - began
         if told.job.is_finished:
             break
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
     wall_s = perf_counter() - began
     return {
         "job": job,
