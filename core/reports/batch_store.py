@@ -27,6 +27,15 @@ SELECT count(*)::int AS total, count(*) FILTER (WHERE state = 'done')::int AS do
        count(*) FILTER (WHERE state = 'cancelled')::int AS cancelled
 FROM report_batch_items WHERE job_id = $1
 """
+# Whose row another holds is being heard of just then; waiting for it could be a circle.
+_KEEP_ALIVE = """
+UPDATE jobs SET heartbeat_at = $1
+WHERE (school_id, id) IN (
+    SELECT job.school_id, job.id FROM report_batches batch
+    JOIN jobs job ON (job.school_id, job.id) = (batch.school_id, batch.job_id)
+    WHERE batch.state <> 'ended' AND job.state = 'running' FOR UPDATE OF job SKIP LOCKED
+)
+"""
 _STOP = """
 WITH stopped AS (
     UPDATE report_chunks SET state = 'ended' WHERE job_id = $1 AND state = 'queued' RETURNING school_id, id
@@ -185,11 +194,13 @@ async def end_packing(tx: Transaction, owner: str, job: JobId) -> bool:
 
 async def keep_alive(tx: Transaction, now: datetime) -> int:
     """Note of all running jobs with an open batch that there are workers for them."""
-    return await tx.execute(
-        "UPDATE jobs SET heartbeat_at = $1 WHERE state = 'running' AND kind = 'report_cards'"
-        " AND (school_id, id) IN (SELECT school_id, job_id FROM report_batches WHERE state <> 'ended')",
-        now,
-    )
+    return await tx.execute(_KEEP_ALIVE, now)
+
+
+async def open_batches(tx: Transaction) -> int:
+    """Return how many batches of the school in scope wait or are worked on."""
+    found: int = await tx.fetchval("SELECT count(*) FROM report_batches WHERE state <> 'ended'")
+    return found
 
 
 async def waiting_work(db: Database) -> int:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from core.access.principal import Principal, Scope
 from core.clock import Clock
-from core.errors import Conflict, Fault, NotFound
+from core.errors import Conflict, Fault, NotFound, TooMany
 from core.ids import ClassArmId, JobId, ReportChunkId, SessionId, StudentId, TermId, new_id
 from core.jobs import store as job_store
 from core.ports import Database, Transaction
@@ -32,6 +32,9 @@ log = get_logger("reports")
 _TURN = timedelta(seconds=1)
 """About what a chunk takes: chunks of a batch are that far apart in the line of all schools' chunks."""
 _MOST_LACKS_TOLD = 200
+_MOST_OPEN = 20
+"""Batches of one school at a time: one for each class, and more than a mistake of a portal should start."""
+_COME_BACK_S = 30.0
 
 
 class OnBlocked(StrEnum):
@@ -161,6 +164,8 @@ class Batches:
         return [NewItem(student.id, student.class_arm_id) for student in students]
 
     async def _begin(self, tx: Transaction, principal: Principal, batch: Batch, items: Sequence[NewItem]) -> BatchJob:
+        if await batch_store.open_batches(tx) >= _MOST_OPEN:
+            raise TooMany(f"{_MOST_OPEN} batches of the school are under way; wait for one to end", _COME_BACK_S)
         now = self._clock.now()
         await job_store.insert(
             tx,

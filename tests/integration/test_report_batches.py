@@ -10,19 +10,24 @@ from typing import Any
 
 import pikepdf
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from core import telemetry
 from core.access.principal import Role
 from core.adapters.chromium import ChromiumRenderer
 from core.adapters.local_store import LocalObjectStore
 from core.adapters.postgres import PostgresDatabase
 from core.clock import SystemClock
-from core.errors import Conflict, NotFound, NotPermitted, Unavailable
+from core.errors import Conflict, NotFound, NotPermitted, TooMany, Unavailable
 from core.ids import JobId
 from core.jobs.model import Asker, JobState
 from core.jobs.service import Jobs
+from core.jobs.sweeping import JobSweeper
 from core.reports import style_store
 from core.reports.batch_records import CARDS_A_DOCUMENT, ItemState
-from core.reports.batch_store import waiting_work
+from core.reports.batch_store import keep_alive, waiting_work
 from core.reports.batches import Batches, OnBlocked
 from core.reports.card import CardStyle
 from core.reports.checking import check_card
@@ -340,9 +345,47 @@ async def test_who_lost_the_lease_changes_nothing(
     assert away.printed == 0
 
 
+async def test_a_batch_is_one_trace_without_names(
+    db: PostgresDatabase,
+    database_url: str,
+    browser: ChromiumRenderer,
+    store: LocalObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What asking and printing take is one trace from `generate-batch` on (P5-14), and holds nothing personal."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("tests"))
+    school = await marked_class(db)
+    job = (await asked(db, school)).job.id
+    async with printing(db, database_url, browser, store=store):
+        await ended(db, school, job)
+    (root,) = [each for each in exporter.get_finished_spans() if each.name == "generate-batch"]
+    batch = [each for each in exporter.get_finished_spans() if each.context.trace_id == root.context.trace_id]
+    steps = {"finalise-cards", "lay-out-cards", "print-cards", "part-and-check-cards", "store-cards"}
+    assert {each.name for each in batch} >= {"generate-batch", "render-chunk", "pack-cards", *steps}
+    held = repr([each.attributes for each in batch])
+    assert not any(name in held for name in ("Tọ́lá", await number_of(db, school, school.students[0])))
+
+
 async def unheard(_: object) -> Hold:
     """Fail, as when the database can't be reached."""
     raise Unavailable("cut off")
+
+
+async def test_a_school_has_only_so_many_batches_at_a_time(db: PostgresDatabase) -> None:
+    """Past a number of open batches another is refused for now; those that wait are not taken for abandoned."""
+    school = await marked_class(db)
+    jobs = [(await asked(db, school)).job.id for _ in range(20)]
+    with pytest.raises(TooMany):
+        await asked(db, school)
+    async with db.tenant(school.id) as tx:
+        await tx.execute("UPDATE jobs SET state = 'running', heartbeat_at = now() - interval '1 hour'")
+    async with db.dispatch() as tx:
+        assert await keep_alive(tx, SystemClock().now()) >= len(jobs)
+    await JobSweeper(db, SystemClock()).sweep()
+    told = await Batches(db, SystemClock()).get(school.as_(Role.PRINCIPAL), job=jobs[0])
+    assert told.job.state is JobState.RUNNING
 
 
 async def test_only_managers_of_reports_ask(db: PostgresDatabase) -> None:
