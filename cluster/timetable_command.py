@@ -1,10 +1,11 @@
-"""``schoolos timetable``: solve, check and explain a timetable in a file, on this machine or on a cluster."""
+"""``schoolos timetable``: solve, check, explain and convert a timetable in a file, on this machine or on a cluster."""
 
 import json
 import resource
 import sys
 import time
-from functools import partial
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,9 +17,10 @@ from rich.console import Console
 from cluster import timetable_words as words
 from cluster.running import running_settings
 from core.timetable.checker import Verdict, validate
-from core.timetable.formats import FORMATS, Format, format_of
+from core.timetable.formats import FORMATS, format_named, format_of
+from core.timetable.formats.reading import Note, Read
 from core.timetable.lowering import lower
-from core.timetable.model import Problem
+from core.timetable.model import Problem, Timetable
 from core.timetable.prechecking import precheck
 from core.timetable.solvers.kernels import are_compiled, compile_kernels
 from core.timetable.solvers.port import Budget, Report, Status
@@ -31,13 +33,14 @@ _EXPLAIN_S = 20.0
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NAMES = [form.name for form in FORMATS]
+_WRITTEN = [form.name for form in FORMATS if form.exported]
 _form = click.option("--format", "form", type=click.Choice(_NAMES), help="The file's form, where it does not tell.")
 _json = click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")
 
 
 @click.group()
 def command() -> None:
-    """Solve, check and explain timetables."""
+    """Solve, check, explain and convert timetables."""
     # What a person asked for goes to standard output; what went wrong with a racer does not.
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
@@ -73,19 +76,22 @@ def solve_command(
     if address is None and not are_compiled():
         click.echo("Compiling the solvers (once, about half a minute) ...", err=True)
         compile_kernels()
-    began = time.monotonic()
+    began, source = time.monotonic(), _Source(file, form)
     budget = Budget(seconds=seconds, seed=seed, feasibility_only=first)
     with words.progress(Console(stderr=True, highlight=False), quiet=as_json) as report:
         if address is None:
-            found = solve(partial(_read, file, form), budget, cores=cores, report=report)
+            found = solve(source.problem, budget, cores=cores, report=report)
         else:
-            found = _on_cluster(_read(file, form), budget, address, report)
+            found = _on_cluster(source.problem(), budget, address, report)
+    notes = list(source.read.notes)
     if found.timetable is not None and out is not None:
-        out.write_bytes(_form_of(file, form)[0].write_solution(found.timetable))
+        notes += source.write(out, found.problem, found.timetable)
     if as_json:
-        click.echo(json.dumps(_figures(found, time.monotonic() - began, on_cluster=address is not None)))
+        figures = _figures(found, time.monotonic() - began, on_cluster=address is not None)
+        click.echo(json.dumps(figures | _noted(notes)))
     else:
         _tell(found, Console(highlight=False, soft_wrap=True))
+        words.tell_notes(notes, Console(highlight=False, soft_wrap=True))
     ctx.exit(_CODES.get(found.outcome.status, TIMED_OUT))
 
 
@@ -100,17 +106,19 @@ def check_command(ctx: click.Context, *, file: Path, solution: Path | None, form
 
     Exit code 0: valid; 1: a rule is broken; 2: a file can't be read.
     """
-    how, data = _form_of(file, form)
-    problem = how.read_problem(data)
-    verdict = None if solution is None else validate(
-        problem, how.read_solution(solution.read_bytes(), problem), complete=True
-    )  # fmt: skip
+    source = _Source(file, form)
+    problem, verdict = source.problem(), None
+    if solution is not None:
+        problem, timetable = source.form.read_judged(source.data, solution.read_bytes())
+        verdict = validate(problem, timetable, complete=True)
+    notes = source.read.notes
     if as_json:
-        click.echo(json.dumps(_verdict_figures(problem, verdict)))
+        click.echo(json.dumps(_verdict_figures(problem, verdict) | _noted(notes)))
     else:
         words.tell_problem(problem, Console(highlight=False, soft_wrap=True))
         if verdict is not None:
             words.tell_verdict(verdict, Console(highlight=False, soft_wrap=True))
+        words.tell_notes(notes, Console(highlight=False, soft_wrap=True))
     ctx.exit(FOUND if verdict is None or verdict.valid else BROKEN)
 
 
@@ -126,17 +134,68 @@ def explain_command(ctx: click.Context, *, file: Path, seconds: float, form: str
 
     Exit code 0: nothing stands against one; 1: there is none, and this is why; 2: the file can't be read.
     """
-    ctx.exit(BROKEN if words.tell_why(_read(file, form), seconds, Console(highlight=False, soft_wrap=True)) else FOUND)
+    source, console = _Source(file, form), Console(highlight=False, soft_wrap=True)
+    is_impossible = words.tell_why(source.problem(), seconds, console)
+    words.tell_notes(source.read.notes, console)
+    ctx.exit(BROKEN if is_impossible else FOUND)
 
 
-def _read(file: Path, form: str | None) -> Problem:
-    how, data = _form_of(file, form)
-    return how.read_problem(data)
+@command.command("convert")
+@click.argument("file", type=_FILE)
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--solution", type=_FILE, help="A timetable of the file, where it does not hold one itself.")
+@click.option("--format", "form", type=click.Choice(_WRITTEN), help="The form to write, where OUT does not tell.")
+@click.option("--from", "read_as", type=click.Choice(_NAMES), help="The file's form, where it does not tell.")
+@_json
+def convert_command(
+    *, file: Path, out: Path, solution: Path | None, form: str | None, read_as: str | None, as_json: bool
+) -> None:
+    """Write a problem, with its timetable where there is one, in the form of another program.
+
+    What a form has no word for is named. Exit code 0: written; 2: the file can't be read, or the form can't hold it.
+    """
+    source = _Source(file, read_as)
+    problem, timetable = source.problem(), source.read.timetable
+    if solution is not None:
+        problem, timetable = source.form.read_judged(source.data, solution.read_bytes())
+    notes = [*source.read.notes, *source.write(out, problem, timetable, form)]
+    if as_json:
+        placed = len(timetable.placements) if timetable else 0
+        click.echo(json.dumps({"lessons": len(problem.lessons), "placed": placed} | _noted(notes)))
+    else:
+        words.tell_problem(problem, Console(highlight=False, soft_wrap=True))
+        words.tell_notes(notes, Console(highlight=False, soft_wrap=True))
 
 
-def _form_of(file: Path, form: str | None) -> tuple[Format, bytes]:
-    data = file.read_bytes()
-    return format_of(file.name, data, form), data
+class _Source:
+    """A file with what is in it, read once."""
+
+    def __init__(self, file: Path, form: str | None) -> None:
+        self.data = file.read_bytes()
+        self.form = format_of(file.name, self.data, form)
+
+    @cached_property
+    def read(self) -> Read:
+        return self.form.read(self.data)
+
+    def problem(self) -> Problem:
+        return self.read.problem
+
+    def write(
+        self, out: Path, problem: Problem, timetable: Timetable | None, form: str | None = None
+    ) -> tuple[Note, ...]:
+        """Write a timetable alone into a .json file, and a whole file of another program's form."""
+        if timetable is not None and form is None and out.suffix.lower() in {"", ".json"}:
+            out.write_bytes(self.form.write_solution(timetable))
+            return ()
+        target = format_named(out.name, form)
+        written = target.export(problem, timetable, self.data if target == self.form else None)
+        out.write_bytes(written.data)
+        return written.notes
+
+
+def _noted(notes: Sequence[Note]) -> dict[str, Any]:
+    return {"notes": [note.what for note in notes], "whole": not any(note.hard for note in notes)}
 
 
 def _on_cluster(problem: Problem, budget: Budget, address: str, report: Report) -> Solved:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from core.timetable.checker import Verdict
 from core.timetable.findings import Finding
+from core.timetable.formats.reading import Note
 from core.timetable.model import Problem
 from core.timetable.solvers.port import Budget, Progress, Report, Status
 from core.timetable.solving import Solved
@@ -95,6 +96,16 @@ def tell_problem(problem: Problem, console: Console) -> None:
     }
     told = ", ".join(f"{len(things):,} {name}" for name, things in counted.items())
     console.print(f"{escape(problem.name) or 'The problem'} makes sense: {told}, {problem.calendar.slots} periods.")
+
+
+def tell_notes(notes: Sequence[Note], console: Console) -> None:
+    """Print what of a file is not kept; where it is a law, that the result can't be certified."""
+    for note in notes[:_MOST_LINES]:
+        console.print(f"  {'!' if note.hard else '-'} {escape(note.what)}")
+    if len(notes) > _MOST_LINES:
+        console.print(f"  ... and {len(notes) - _MOST_LINES:,} more")
+    if any(note.hard for note in notes):
+        console.print("Some of these are laws: a timetable that is valid here may break them.")
 
 
 def tell_verdict(verdict: Verdict, console: Console) -> None:
