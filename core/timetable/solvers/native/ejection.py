@@ -26,8 +26,8 @@ class EjectionChain:
     """Places the hardest block where what is in its way weighs least, takes that off, and goes on (as FET does).
 
     A block grows heavier each time it is taken off, so that what is hard to place comes to rest. Once few wait, chance
-    says which is next. It ends at the first
-    feasible timetable. With the same seed the result is the same, as long as the time does not run out.
+    says which is next. It ends at the first feasible timetable. With the same seed the result is the same, as long as
+    the time does not run out.
     """
 
     name = "ejection"
