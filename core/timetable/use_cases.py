@@ -7,6 +7,7 @@ from core.clock import Clock
 from core.ports import Database
 from core.timetable.calendar_tokens import CalendarTokens
 from core.timetable.calendars import TimetableCalendars
+from core.timetable.exchange import TimetableExchange
 from core.timetable.judging import TimetableJudge
 from core.timetable.outputs import TimetableOutputs
 from core.timetable.race_jobs import RaceJobs
@@ -26,6 +27,7 @@ class Timetables:
     outputs: TimetableOutputs
     calendars: TimetableCalendars
     sheets: TimetableSheets
+    exchange: TimetableExchange
 
     @classmethod
     def over(
@@ -47,4 +49,5 @@ class Timetables:
             outputs,
             TimetableCalendars(db, clock, versions, calendar_tokens),
             TimetableSheets(outputs, sheets),
+            TimetableExchange(versions),
         )

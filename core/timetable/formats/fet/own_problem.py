@@ -12,6 +12,7 @@ from core.timetable.formats.fet.own_rules import WRITERS
 from core.timetable.formats.fet.own_students import students_list
 from core.timetable.formats.fet.own_week import OwnWeek
 from core.timetable.formats.fet.xml_writing import element, room_lock, time_lock
+from core.timetable.formats.naming import with_names
 from core.timetable.formats.reading import Note, Written
 from core.timetable.lowering import lower
 from core.timetable.model import Lesson, Problem, Timetable
@@ -30,7 +31,8 @@ _NARROWING = (AvoidedSlots, BlocksWithinBreaks, PreferredSlots, PreferredStarts,
 
 def write_own(problem: Problem, timetable: Timetable | None) -> Written:
     """Return a file of the problem, with the places of a timetable locked where there is one."""
-    return _OwnFile(problem).write(timetable)
+    named, placed = with_names(problem, timetable)
+    return _OwnFile(named).write(placed)
 
 
 class _OwnFile:

@@ -13,6 +13,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from core.school.spreadsheets import writable, write_text
+from core.timetable.formats.naming import with_names
 from core.timetable.formats.reading import Note, Written
 from core.timetable.formats.sheets.tables import COLUMNS
 from core.timetable.formats.sheets.times import words_of
@@ -25,6 +26,7 @@ _Row = tuple[str | int | None, ...]
 
 def write_workbook(problem: Problem, timetable: Timetable | None, source: bytes | None = None) -> Written:  # noqa: ARG001
     """Return the workbook, with a note for each rule that it has no words for."""
+    problem, timetable = with_names(problem, timetable)
     unsaid = [rule for rule in problem.rules if words_of_rule(rule, problem) is None]
     rows: dict[str, Iterable[_Row]] = {
         "Days": _days(problem.calendar),
@@ -72,6 +74,7 @@ def template() -> bytes:
 
 def write_csv(problem: Problem, timetable: Timetable | None, source: bytes | None = None) -> Written:  # noqa: ARG001
     """Return the lessons with their places as CSV, which spreadsheet programs show as it is (CWE-1236)."""
+    problem, timetable = with_names(problem, timetable)
     target = io.StringIO()
     lines = csv.writer(target)
     lines.writerow(COLUMNS["Timetable"])
