@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -122,6 +122,12 @@ async def ended(db: Database, school: MadeSchool, job: JobId, within_s: float = 
 
     await until(over, within_s)
     return found[0]
+
+
+async def heard_since(db: Database, school: MadeSchool, job: JobId, before: datetime | None) -> bool:
+    """Tell whether a batch's worker was heard of after a moment."""
+    told = await Batches(db, SystemClock()).get(school.as_(Role.PRINCIPAL), job=job)
+    return told.job.heartbeat_at != before
 
 
 async def items_of(db: Database, school: MadeSchool, job: JobId) -> list[Item]:

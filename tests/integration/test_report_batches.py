@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import io
 from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from core.adapters.local_store import LocalObjectStore
 from core.adapters.postgres import PostgresDatabase
 from core.clock import SystemClock
 from core.errors import Conflict, NotFound, NotPermitted, TooMany, Unavailable
-from core.ids import JobId
 from core.jobs.model import Asker, JobState
 from core.jobs.service import Jobs
 from core.jobs.sweeping import JobSweeper
@@ -40,6 +39,7 @@ from tests.factories.report_batches import (
     Faulty,
     asked,
     ended,
+    heard_since,
     items_of,
     make_browser,
     make_chunk_desk,
@@ -49,7 +49,6 @@ from tests.factories.report_batches import (
     until,
 )
 from tests.factories.report_records import charge, settle
-from tests.factories.school import MadeSchool
 
 
 @pytest.fixture
@@ -215,12 +214,6 @@ async def test_a_store_that_stays_away_fails_the_cards_in_words(
     assert {item.reason for item in await items_of(db, school, job)} == {
         "The store for files did not answer for too long."
     }
-
-
-async def heard_since(db: PostgresDatabase, school: MadeSchool, job: JobId, before: datetime | None) -> bool:
-    """Tell whether a batch's worker was heard of after a moment."""
-    told = await Batches(db, SystemClock()).get(school.as_(Role.PRINCIPAL), job=job)
-    return told.job.heartbeat_at != before
 
 
 @pytest.mark.parametrize("way", ["batch", "job"])
