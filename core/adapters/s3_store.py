@@ -79,14 +79,13 @@ class S3ObjectStore:
     async def put(self, key: str, content: bytes, content_type: str) -> None:
         """Store a file whole; a reader sees the old or the new one, never a part."""
         with _translated(key):
-            await asyncio.to_thread(
-                self._client.upload_fileobj,
-                io.BytesIO(content),
-                self._bucket,
-                key,
-                ExtraArgs=_marks(key, content_type),
-                Config=self._transfer,
-            )
+            await asyncio.to_thread(self._put, key, content, _marks(key, content_type))
+
+    def _put(self, key: str, content: bytes, marks: dict[str, Any]) -> None:
+        if len(content) < _PART_BYTES:  # a transfer of its own takes a pool of threads for each small file
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=content, **marks)
+        else:
+            self._client.upload_fileobj(io.BytesIO(content), self._bucket, key, ExtraArgs=marks, Config=self._transfer)
 
     async def put_stream(self, key: str, pieces: AsyncIterator[bytes], content_type: str) -> int:
         """Store a file from its pieces and return its size; a reader sees the old or the new one, never a part."""
