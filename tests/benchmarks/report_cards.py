@@ -70,8 +70,8 @@ class Figures:
     database_cpu_ms_per_card: float
     archive_s: float
     archive_mb: float
-    memory_mb: dict[int, list[tuple[int, int]]]
-    """Cards done -> each printer's actor and browser, proportional set size."""
+    memory_mb: dict[str, list[tuple[int, int]]]
+    """How far the batch is -> each printer's actor and browser, proportional set size."""
     preview_ms_p50: float
     preview_ms_p95: float
     preview_cold_ms: float
@@ -192,6 +192,7 @@ async def _batch(db: PostgresDatabase, school: School, found: list[Printer]) -> 
             break
         await asyncio.sleep(0.1)
     wall_s = perf_counter() - began
+    memory.look("packed", found)
     return {
         "job": job,
         "ended": told.job.state.value,
@@ -199,7 +200,7 @@ async def _batch(db: PostgresDatabase, school: School, found: list[Printer]) -> 
         "archive_s": wall_s - printed_s,
         "cpu_s": sum(printer.cpu_s() for printer in found) - before,
         "database_cpu_s": _database_cpu_s() - database,
-        "memory": memory.at_cards,
+        "memory": memory.at,
     }
 
 

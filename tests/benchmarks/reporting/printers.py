@@ -97,10 +97,14 @@ async def _start(name: str, environment: Mapping[str, str]) -> tuple[str, asynci
 class Memory:
     """The memory of printers over a run: what each actor and its browser had when so many cards were done."""
 
-    at_cards: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    at: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
     def note(self, done: int, found: list[Printer], marks: tuple[int, ...]) -> None:
         """Look at the memory where another mark is reached."""
         for mark in marks:
-            if done >= mark and mark not in self.at_cards:
-                self.at_cards[mark] = [printer.memory_mb() for printer in found]
+            if done >= mark and f"{mark} cards" not in self.at:
+                self.look(f"{mark} cards", found)
+
+    def look(self, when: str, found: list[Printer]) -> None:
+        """Look at the memory now."""
+        self.at[when] = [printer.memory_mb() for printer in found]
