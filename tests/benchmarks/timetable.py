@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,6 +36,7 @@ from core.timetable.racing import race
 from core.timetable.repairing import repair
 from core.timetable.solvers.native import EjectionChain
 from core.timetable.solvers.port import Budget, Progress, Stopped
+from tests.benchmarks.timetable_formats import public
 from tests.factories.timetables import planted
 
 REPAIRED_WITHIN_S = 15.0
@@ -60,9 +62,11 @@ def measure(
                 f"{size} classes, {seconds:g} s", [_solve(file, seconds, seed) for seed, file in enumerate(files)]
             )
             yield _repairs(files)
-    for file in sorted(data.glob("*.json")) if data else []:
+    for file in sorted(data.rglob("*.json")) if data else []:
         yield _group(f"{file.stem}, {seconds:g} s", [_solve(file, seconds, seed) for seed in range(seeds)])
         yield from _peer(file.with_suffix(".fet"), folder)
+    for row in public(data, seconds) if data else ():
+        yield {"what": f"{row.form}, {row.problem}, {seconds:g} s", **asdict(row)}
     yield _cancelling(folder, 20)
 
 

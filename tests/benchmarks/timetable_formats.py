@@ -144,6 +144,12 @@ COLUMNS = {
 }
 
 
+def public(data: Path, seconds: float, only: str = "") -> Iterator[Row]:
+    """Yield every form's problems."""
+    for section in SECTIONS:
+        yield from section(data, seconds, only)
+
+
 def report(rows: Sequence[Row], seconds: float) -> str:
     """Return the figures as a page."""
     lines = ["# Timetables of public problems", ""]
@@ -174,11 +180,10 @@ def main() -> None:
     parser.add_argument("--report", type=Path)
     wanted = parser.parse_args()
     rows = []
-    for section in SECTIONS:
-        for row in section(wanted.data, wanted.seconds, wanted.only):
-            rows.append(row)
-            if not wanted.json:
-                print(", ".join(f"{k} {v}" for k, v in asdict(row).items() if v is not None), flush=True)
+    for row in public(wanted.data, wanted.seconds, wanted.only):
+        rows.append(row)
+        if not wanted.json:
+            print(", ".join(f"{k} {v}" for k, v in asdict(row).items() if v is not None), flush=True)
     if wanted.json:
         print(json.dumps([asdict(row) for row in rows]))
     if wanted.report:
