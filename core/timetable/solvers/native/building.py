@@ -16,7 +16,7 @@ import numba
 
 from core.timetable.solvers.native import annealing, ejection  # noqa: F401 - import all modules with kernels
 from core.timetable.solvers.native.compiled import PARTS, Kernel
-from core.timetable.solvers.native.library import llvm, machine
+from core.timetable.solvers.native.library import llvm, machine, sealed
 
 _compiler: Any = numba
 _OPTIONS = {"error_model": "numpy"}
@@ -72,7 +72,7 @@ def _type(name: str) -> Any:
 def main(file: Path) -> None:
     """Build, and put the file in its place when it is whole."""
     with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
-        part.write(build())
+        part.write(sealed(build()))
     Path(part.name).replace(file)
 
 

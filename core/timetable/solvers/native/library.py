@@ -2,11 +2,13 @@
 
 import tempfile
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import llvmlite.binding
 
+from core.errors import Broken
 from core.timetable.solvers.kernels import build, library_file
 
 llvm: Any = llvmlite.binding
@@ -34,12 +36,31 @@ def library() -> Library:
     """Return the library, which is built first where nobody has done so."""
     file = library_file()
     if file is not None:
-        if not file.exists():
-            build(file)
-        return Library(file.read_bytes())
+        return _at(file)
     with tempfile.TemporaryDirectory() as folder:
-        build(Path(folder) / "kernels.o")
-        return Library((Path(folder) / "kernels.o").read_bytes())
+        return _at(Path(folder) / "kernels.o")
+
+
+def _at(file: Path) -> Library:
+    code = code_of(file)
+    if code is None:
+        build(file)
+        code = code_of(file)
+    if code is None:
+        raise Broken(f"the kernels could not be compiled to {file}")
+    return Library(code)
+
+
+def sealed(code: bytes) -> bytes:
+    """Return what is kept of machine code: its digest before it."""
+    return sha256(code).digest() + code
+
+
+def code_of(file: Path) -> bytes | None:
+    """Return the machine code in a file; None where there is none or it is broken: the loader would not survive it."""
+    data = file.read_bytes() if file.exists() else b""
+    code = data[sha256().digest_size :]
+    return code if code and sealed(code) == data else None
 
 
 @cache
