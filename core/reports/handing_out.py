@@ -13,7 +13,7 @@ from core.errors import Conflict, NotFound, NotPermitted
 from core.ids import ClassArmId, JobId, StudentId, TermId
 from core.ports import Database, ObjectStore, Transaction
 from core.reports import archive_store, publishing_store
-from core.reports.archive_store import BatchHead, PackedItem
+from core.reports.archive_store import BatchHead
 from core.reports.bundle import bundle
 from core.reports.publishing_store import PublishedCard
 from core.reports.release import Release
@@ -74,7 +74,10 @@ class HandingOut:
         return await self._objects.presigned_url(key, LINK_TTL)
 
     async def bundle(self, principal: Principal, *, job: JobId, class_arm_id: ClassArmId) -> bytes:
-        """Return a class's printed cards as one PDF, sorted by name, with a bookmark for each."""
+        """Return a class's printed cards as one PDF, sorted by name, with a bookmark for each.
+
+        Raises ``Conflict`` where none is printed, ``NotFound`` when their time has run out.
+        """
         principal.require(Scope.REPORTS_MANAGE)
         async with self._db.tenant(principal.school, read_only=True) as tx:
             await _batch(tx, job)
@@ -85,7 +88,7 @@ class HandingOut:
             raise NotFound("there is no such class in this batch")
         if not cards:
             raise Conflict("no card of this class is printed")
-        pdfs = [await self._file(principal, item) for item in done]
+        pdfs = await asyncio.gather(*(self._objects.get(item.object_key or "") for item in done))
         return await asyncio.to_thread(bundle, list(zip(cards, pdfs, strict=True)))
 
     async def published(self, principal: Principal, *, term_id: TermId | None = None) -> list[PublishedCard]:
@@ -119,13 +122,6 @@ class HandingOut:
             async with self._db.tenant(principal.school) as tx:
                 await publishing_store.move(tx, card, key)
         return key
-
-    async def _file(self, principal: Principal, item: PackedItem) -> bytes:
-        if item.snapshot_id is None:
-            raise NotFound("there is no such card")
-        return await self._objects.get(
-            await self._reprinting.file_of(principal.school, item.snapshot_id, item.object_key)
-        )
 
 
 async def _batch(tx: Transaction, job: JobId) -> BatchHead:
