@@ -93,7 +93,11 @@ class _File:
     def __init__(self, data: bytes) -> None:
         self._head, self._parts = _parted(data)
         self._days, self._periods = self._size("Days", 28), self._size("Periods_per_day", 48)
-        self._courses = {course.name: course for course in map(_course, self._parts.get("COURSES", []))}
+        self._courses: dict[str, _Course] = {}
+        for line in self._parts.get("COURSES", []):
+            course = _course(line)
+            if self._courses.setdefault(course.name, course) is not course:
+                raise _refusal(f"the course “{course.name[:40]}” is there twice", line)
         self._curricula = {line.words[0]: self._members(line) for line in self._parts.get("CURRICULA", [])}
 
     def _size(self, name: str, most: int) -> int:
