@@ -132,8 +132,8 @@ class Translation:
         windows = [
             Window(
                 slots=self._instance.time_groups[name],
-                least=number(one, "Minimum", 0),
-                most=number(one, "Maximum", MOST),
+                least=_at_most(number(one, "Minimum", 0)),
+                most=_at_most(number(one, "Maximum", MOST)),
             )
             for one, name in zip(
                 groups.all("TimeGroup") if groups else (),

@@ -1,6 +1,6 @@
 """An instance as a problem of the model, its events cut in a given way."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from core.timetable.formats.xhstt.archive import Constraint, Event, EventResourc
 from core.timetable.formats.xhstt.choosing import choose
 from core.timetable.formats.xhstt.constraints import Translation
 from core.timetable.formats.xhstt.joining import joined
-from core.timetable.formats.xhstt.splitting import cuts_of
+from core.timetable.formats.xhstt.splitting import Prices, cuts_of
 from core.timetable.model import (
     Calendar,
     Day,
@@ -89,14 +89,15 @@ class Casting:
         """Yield what lessons may be given."""
         for one in self._instance.resources.values():
             if one.type in self.room_types | self._chosen:
-                yield Room(id=one.id, name=one.name, kind=self._instance.types[one.type] or one.type)
+                kind = (self._instance.types[one.type] or one.type)[:200]
+                yield Room(id=one.id, name=one.name[:200], kind=kind)
 
     def people(self, kind: type[Teacher] | type[Group]) -> Iterator[Teacher | Group]:
         """Yield the teachers, or everybody and everything else that is no room."""
         for one in self._instance.resources.values():
             is_teacher = "teacher" in f"{one.type} {self._instance.types[one.type]}".lower()
             if one.type not in self.room_types and is_teacher == (kind is Teacher):
-                yield kind(id=one.id, name=one.name)
+                yield kind(id=one.id, name=one.name[:200])
 
     def named(self, event: Event) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the (teachers, groups) of an event."""
@@ -128,6 +129,15 @@ def problem_of(instance: Instance, cuts: Cuts | None = None) -> Problem:
     Without cuts, events are single periods that join where ``joining`` can say so, else cut as ``splitting`` says, and
     whoever is to be chosen but rooms is chosen as ``choosing`` says.
     """
+    try:
+        problem = _problem(instance, cuts)
+    except ValidationError as error:
+        raise _beyond(error) from error
+    require_sound(problem)
+    return problem
+
+
+def _problem(instance: Instance, cuts: Cuts | None) -> Problem:
     casting = Casting(instance)
     translation = Translation(instance, casting, whom)
     rules: Sequence[Rule] = translation.rules()
@@ -138,22 +148,17 @@ def problem_of(instance: Instance, cuts: Cuts | None = None) -> Problem:
         needs = {event.id: casting.needs(event) for event in instance.events.values()}
         casting.pick(choose(instance, needs, casting.named_rooms, rules, translation.linked()))
         rules = loose.rules
-    try:
-        problem = Problem(
-            name=instance.name[:200],
-            calendar=calendar_of(instance),
-            subjects=tuple(_subjects(instance)),
-            teachers=tuple(one for one in casting.people(Teacher) if isinstance(one, Teacher)),
-            groups=tuple(one for one in casting.people(Group) if isinstance(one, Group)),
-            rooms=tuple(casting.rooms()),
-            lessons=tuple(lesson for event in instance.events.values() for lesson in _lessons(casting, event, cuts)),
-            rules=tuple(rules),
-            priced_by="rules",
-        )
-    except ValidationError as error:
-        raise _beyond(error) from error
-    require_sound(problem)
-    return problem
+    return Problem(
+        name=instance.name[:200],
+        calendar=calendar_of(instance),
+        subjects=tuple(_subjects(instance)),
+        teachers=tuple(one for one in casting.people(Teacher) if isinstance(one, Teacher)),
+        groups=tuple(one for one in casting.people(Group) if isinstance(one, Group)),
+        rooms=tuple(casting.rooms()),
+        lessons=tuple(lesson for event in instance.events.values() for lesson in _lessons(casting, event, cuts)),
+        rules=tuple(rules),
+        priced_by="rules",
+    )
 
 
 def _beyond(error: ValidationError) -> InvalidInput:
@@ -222,8 +227,12 @@ def _cheapest(instance: Instance, translation: Translation, rules: Sequence[Rule
         hard = sum(rule.price(deviation) for rule, deviation in charged if rule.hard)
         return hard + too_long, sum(rule.price(deviation) for rule, deviation in charged if not rule.hard)
 
+    def alike(event: Event) -> Hashable:
+        about = [*parts.get(event.id, ()), *starts.get(event.id, ()), *filter(None, [alone.get(event.id)])]
+        return event.duration, tuple(id(rule) for rule in about)
+
     bound = {*parts, *starts, *alone}
-    return cuts_of(instance, translation.linked(), bound, price)
+    return cuts_of(instance, translation.linked(), bound, Prices(price, alike))
 
 
 def _crowding(rule: StartsInWindows, blocks: int) -> int:

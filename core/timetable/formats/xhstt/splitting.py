@@ -5,26 +5,35 @@ these one whose parts have starts and days enough, and of these the one with mos
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 
 from core.timetable.formats.xhstt.archive import Event, Instance
 
-MOST_CUTS = 50_000
-"""Of an event of more than 40 times not all cuts are looked at."""
+MOST_CUTS = 6_000
+"""Of an event of more than 30 times not all cuts are looked at: those with small parts, and the even ones."""
 
-Price = Callable[[Event, Sequence[int]], tuple[int, int]]
-"""(hard, soft) of a cut of an event."""
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What cuts cost."""
+
+    of: Callable[[Event, Sequence[int]], tuple[int, int]]
+    """(hard, soft) of a cut of an event."""
+    alike: Callable[[Event], Hashable]
+    """The same for events to which every cut costs the same."""
 
 
 def cuts_of(
-    instance: Instance, linked: Sequence[Sequence[str]], bound: Collection[str], price: Price
+    instance: Instance, linked: Sequence[Sequence[str]], bound: Collection[str], prices: Prices
 ) -> dict[str, tuple[int, ...]]:
     """Return the parts of each event, longest first. Linked events of one duration are cut alike.
 
     Only the cuts of ``bound`` events have prices; the others fall into single periods.
     """
     chosen: dict[str, tuple[int, ...]] = {}
+    known: dict[Hashable, tuple[int, ...]] = {}
     for together in _alike(instance, linked):
         events = [instance.events[one] for one in together]
         if any(event.time is not None for event in events):
@@ -32,15 +41,30 @@ def cuts_of(
         elif not any(event.id in bound for event in events):
             best = (1,) * events[0].duration
         else:
-            candidates = islice(_partitions(events[0].duration), MOST_CUTS)
-            best = min(candidates, key=lambda cut: (*_total(events, cut, price), -len(cut)))
+            key = tuple(prices.alike(event) for event in events)
+            if key not in known:
+                known[key] = _best(events, prices)
+            best = known[key]
         chosen |= dict.fromkeys(together, best)
     return chosen
 
 
-def _total(events: Sequence[Event], cut: tuple[int, ...], price: Price) -> tuple[int, int]:
-    prices = [price(event, cut) for event in events]
-    return sum(hard for hard, _ in prices), sum(soft for _, soft in prices)
+def _best(events: Sequence[Event], prices: Prices) -> tuple[int, ...]:
+    """Return the cheapest cut for all of these together; of several, the one with most parts."""
+    duration = events[0].duration
+    even = (_even(duration, parts) for parts in range(1, duration + 1))
+    candidates = chain(even, islice(_partitions(duration), MOST_CUTS))
+    return min(candidates, key=lambda cut: (*_total(events, cut, prices), -len(cut)))
+
+
+def _even(duration: int, parts: int) -> tuple[int, ...]:
+    short, longer = divmod(duration, parts)
+    return (short + 1,) * longer + (short,) * (parts - longer)
+
+
+def _total(events: Sequence[Event], cut: tuple[int, ...], prices: Prices) -> tuple[int, int]:
+    costs = [prices.of(event, cut) for event in events]
+    return sum(hard for hard, _ in costs), sum(soft for _, soft in costs)
 
 
 def _alike(instance: Instance, linked: Sequence[Sequence[str]]) -> Iterator[list[str]]:
