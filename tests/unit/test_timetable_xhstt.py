@@ -167,6 +167,21 @@ def test_single_periods_join_where_the_search_may_choose_the_cut() -> None:
     assert read_all(written).timetable is not None
 
 
+@pytest.mark.parametrize(("parts", "cost"), [(2, 0), (3, 6)])
+def test_number_of_parts_binds_those_that_join(parts: int, cost: int) -> None:
+    """What parts an event may have holds for those that single periods make: three can't be on two days here."""
+    split = make.constraint(
+        "SplitEvents", make.split(longest=2, least=parts, most=parts), to=make.events("E4"), hard=True
+    )
+    data = _joining().replace(b"<Constraints>", b"<Constraints>" + split.replace("<Weight>1", "<Weight>6").encode())
+    problem = read_problem(data)
+    slots = {"E4#1": 0, "E4#2": 4, "E4#3": 5}
+    placements = tuple(Placement(lesson=lesson, slot=slot) for lesson, slot in slots.items())
+    timetable = Timetable(placements=(*placements, *_anywhere(Random(1), problem).placements[: -len(placements)]))
+    found = read_solutions(write_archive(problem, timetable, data))[0]
+    assert validate(problem, timetable).hard == score(found.problem, found.timetable)[0] == cost
+
+
 def test_events_are_cut_as_cheaply_as_the_constraints_allow() -> None:
     """Where the cut is settled before the search, it is the cheapest, and linked events have the same."""
     split = make.constraint(

@@ -5,7 +5,7 @@ that follow each other on a day are one part. Then the search finds the cut, at 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.timetable.formats.xhstt.archive import Event
@@ -43,7 +43,8 @@ def joined(events: Sequence[Event], rules: Sequence[Rule], calendar: Calendar) -
     for event in free:
         if event.id in chosen:
             crossed[_not_over(about[event.id], calendar)].append(event.id)
-    kept = [changed for rule in rules for changed in _rewritten(rule, chosen)]
+    durations = {event.id: event.duration for event in free if event.id in chosen}
+    kept = [changed for rule in rules for changed in _rewritten(rule, durations)]
     runs = [
         OneRunADay(courses=Courses(courses=tuple(c)), longest=LONGEST, not_over=over) for over, c in crossed.items()
     ]
@@ -76,9 +77,7 @@ def _allows(rule: Rule, event: Event, calendar: Calendar) -> bool:
         case Parts(others=True):
             return rule.shortest == rule.longest == LONGEST
         case Parts():
-            fewest = -(-event.duration // LONGEST)
-            loose = rule.least <= fewest and rule.most >= event.duration
-            return rule.hard and loose and rule.shortest <= 1 and rule.longest == LONGEST
+            return rule.hard and rule.shortest <= 1 and rule.longest == LONGEST
         case StartAmong():
             return rule.hard and rule.duration == LONGEST
         case StartsInWindows():
@@ -96,26 +95,34 @@ def _not_over(about: Sequence[Rule], calendar: Calendar) -> tuple[int, ...]:
     return tuple(s for s in range(calendar.slots) if s not in last and any(s not in slots for slots in liked))
 
 
-def _rewritten(rule: Rule, chosen: frozenset[str]) -> Iterator[Rule]:
+def _rewritten(rule: Rule, durations: Mapping[str, int]) -> Iterator[Rule]:
+    """Yield a rule for the events that don't join, and what it says of those that do, by their durations."""
     match rule:
         case Parts():
-            yield rule.model_copy(update={"courses": _without(rule.courses, chosen)})
-            mine = tuple(course for course in rule.courses.courses if course in chosen)
-            if rule.others and mine:
+            left = tuple(course for course in rule.courses.courses if course not in durations)
+            yield rule.model_copy(update={"courses": Courses(courses=left)})
+            mine: dict[tuple[int, int], list[str]] = defaultdict(list)
+            for course in rule.courses.courses:
+                if course in durations:
+                    mine[_doubles(rule, durations[course])].append(course)
+            for (least, most), courses in mine.items():
                 yield Doubles(
-                    courses=Courses(courses=mine),
-                    least=rule.least,
-                    most=rule.most,
+                    courses=Courses(courses=tuple(courses)),
+                    least=least,
+                    most=most,
                     hard=rule.hard,
                     weight=rule.weight,
                     cost=rule.cost,
                 )
         case StartsInWindows():
-            sets = tuple(courses for courses in rule.courses.sets if chosen.isdisjoint(courses))
+            sets = tuple(courses for courses in rule.courses.sets if durations.keys().isdisjoint(courses))
             yield rule.model_copy(update={"courses": CourseSets(sets=sets)})
         case _:
             yield rule
 
 
-def _without(courses: Courses, chosen: frozenset[str]) -> Courses:
-    return Courses(courses=tuple(course for course in courses.courses if course not in chosen))
+def _doubles(rule: Parts, duration: int) -> tuple[int, int]:
+    """Return the least and most doubles that a rule allows: itself, or as many parts as it allows leave."""
+    if rule.others:
+        return rule.least, rule.most
+    return max(0, duration - rule.most), max(0, duration - rule.least)
