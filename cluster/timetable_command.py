@@ -16,6 +16,7 @@ from rich.console import Console
 
 from cluster import timetable_words as words
 from cluster.running import running_settings
+from core.errors import Unavailable
 from core.timetable.checker import Verdict, validate
 from core.timetable.formats import FORMATS, format_named, format_of
 from core.timetable.formats.reading import Note, Read
@@ -208,7 +209,11 @@ def _on_cluster(problem: Problem, budget: Budget, address: str, report: Report) 
     began, program = time.monotonic(), lower(problem)
     if findings := precheck(problem, program):
         return impossible(problem, findings, time.monotonic() - began)
-    ray.init(address=address, namespace=namespace, log_to_driver=False)
+    try:
+        ray.init(address=address, namespace=namespace, log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = "on this machine" if address == "auto" else f"at {address}"
+        raise Unavailable(f"no Ray cluster answers {where}; `schoolos up` starts one") from error
     try:
         race_id = uuid4().hex
         outcome = race_on_cluster(problem, program, budget, race_id=race_id, namespace=namespace, report=report)

@@ -1,7 +1,7 @@
 """What people take away from a timetable: somebody's week, files of it, and suggestions for changes by hand."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from enum import StrEnum
@@ -90,13 +90,13 @@ class TimetableOutputs:
         timetable: TimetableId,
         of: Whose | Every,
         most: int | None = None,
-        fonts_css: str = "",
+        fonts_css: Callable[[], str] = str,
     ) -> Sequence[tuple[str, str]]:
         """Return the wall sheets as (title, HTML): one document, or as many as it takes with ``most`` sheets each."""
         shown = await self._shown(principal, timetable, of if isinstance(of, Whose) else None)
         async with self._db.tenant(principal.school, read_only=True) as tx:
             school = await store.school_name(tx)
-        return await asyncio.to_thread(_pages, shown, of, _look(shown, school, fonts_css), most)
+        return await asyncio.to_thread(lambda: _pages(shown, of, _look(shown, school, fonts_css()), most))
 
     async def calendar(self, principal: Principal, *, timetable: TimetableId, whose: Whose) -> bytes:
         """Return somebody's lessons as an iCalendar file of the published version's session.

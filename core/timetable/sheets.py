@@ -53,7 +53,7 @@ class TimetableSheets:
         """
         if self._by is None:
             raise Unavailable("nothing prints here", 60.0)
-        until, css = monotonic() + _WITHIN_S, await asyncio.to_thread(self._by.fonts_css)
+        until, css = monotonic() + _WITHIN_S, self._by.fonts_css
         pages = await self._outputs.pages(principal, timetable=timetable, of=of, most=_MOST_SHEETS, fonts_css=css)
         printed = [(title, await self._printed(self._by, principal.school, html, until)) for title, html in pages]
         return printed[0][1] if len(printed) == 1 else await asyncio.to_thread(self._by.merge, printed)
