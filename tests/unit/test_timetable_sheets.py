@@ -33,7 +33,7 @@ def book(**sheets: list[list[Any]]) -> bytes:
 
 def test_lessons_are_all_that_is_needed() -> None:
     """Teachers, classes and rooms come from the lessons, the week is five days of eight periods."""
-    rows = [
+    rows: list[list[Any]] = [
         LESSONS,
         ["Maths", "JSS 1", "Mrs Bello", 3, "2", ""],
         ["French", "JSS 1, JSS 2", "Mr Sani", 1, "", "Room 1, Room 2"],
@@ -138,7 +138,8 @@ def test_a_csv_file_is_lessons_or_a_timetable() -> None:
 def test_times_are_people_s() -> None:
     """Days, ranges and lists become slots and come back as words."""
     slots = slots_in("Monday 1-2, 4; tuesday", CALENDAR)
-    assert slots == {0, 1, 3, 4, 5, 6, 7}
-    assert slots_in("every day 1", CALENDAR) == {0, 4}
-    assert words_of(sorted(slots), CALENDAR) == "Monday 1-2, 4; Tuesday" if isinstance(slots, frozenset) else False
+    assert not isinstance(slots, str)
+    assert sorted(slots) == [0, 1, 3, 4, 5, 6, 7]
+    assert words_of(slots, CALENDAR) == "Monday 1-2, 4; Tuesday"
+    assert slots_in("every day 1", CALENDAR) == slots_in("Monday 1; Tuesday 1", CALENDAR)
     assert "no period" in str(slots_in("Monday 7", CALENDAR))

@@ -23,7 +23,10 @@ Windows = tuple[tuple[int, ...], ...]
 
 
 def working_days(c: Constraint) -> Iterator[Rule]:
-    """Bound the days of a week."""
+    """Bound the days of a week: the real ones, where days are halves."""
+    if c.reading.document.has_half_days:
+        yield from real_days(c)
+        return
     most, least = c.at.child("Max_Days_Per_Week"), c.at.child("Minimum_Days_Per_Week")
     yield WorkingDays(
         people=c.people,
@@ -88,10 +91,15 @@ def max_hours_daily(c: Constraint) -> Iterator[Rule]:
 
 
 def min_hours_daily(c: Constraint) -> Iterator[Rule]:
-    """Demand so many periods of a day, or of one on which there are any."""
-    least = number(c.at, "Minimum_Hours_Daily")
+    """Demand so many periods of a day, or of one on which there are any; a half day may always be free."""
+    least, is_half = number(c.at, "Minimum_Hours_Daily"), c.reading.document.has_half_days
     or_zero = c.at.text_of("Allow_Empty_Days", "true") != "false"
-    yield PeriodsADay(people=c.people, least=least, or_zero=or_zero, hard=c.worth.hard, weight=c.worth.weight)
+    yield PeriodsADay(
+        people=c.people, least=least, or_zero=or_zero or is_half, hard=c.worth.hard, weight=c.worth.weight
+    )
+    if is_half and not or_zero:
+        days = c.reading.week.real_days
+        yield Occupancy(people=c.people, windows=days, least=1, hard=c.worth.hard, weight=c.worth.weight)
 
 
 def hours_a_real_day(c: Constraint) -> Iterator[Rule]:
