@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from core.errors import Fault, InvalidInput
 from core.timetable.faults import require_sound
 from core.timetable.formats.fet.document import NAMELESS, Activity, number, read_document
+from core.timetable.formats.fet.half_days import exceptions, exclusive
 from core.timetable.formats.fet.people_constraints import PEOPLE_READERS
 from core.timetable.formats.fet.reading import Constraint, NoneMeantError, NotKeptError, Reading, Worth, merged
 from core.timetable.formats.fet.rooms import RoomWishes, real_rooms
@@ -160,6 +161,9 @@ class FetReader:
     def _rules_of_the_week(self, lessons: tuple[Lesson, ...]) -> Iterator[Rule]:
         if any(lesson.duration > 1 for lesson in lessons) and self.document.breaks:
             yield BlocksWithinBreaks()
+        yield from exclusive(self._reading)
+        for how, count in exceptions(self._reading).items():
+            self._lost["morning or afternoon", f"{how.lower()} for some teachers", True] += count
         if self._reading.week.closed:
             yield AvoidedSlots(lessons=Lessons(), slots=self._reading.week.closed)
 
