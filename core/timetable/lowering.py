@@ -115,7 +115,7 @@ class Lowering:
         self._closed[self._room_index[room]].update(slots)
 
     def charge(self, rule: Rule, lessons: Sequence[Lesson], deviation: int) -> None:
-        """Charge a deviation that is there wherever lessons are; these are some of those concerned, if there are any."""
+        """Charge a deviation that is there wherever lessons are; these are some whom it concerns, if there are any."""
         if deviation and lessons:
             blocks = len({self._block_of[lesson.id] for lesson in lessons})
             every, short = (tuple(range(self.calendar.slots)),), blocks + deviation
