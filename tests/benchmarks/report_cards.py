@@ -10,6 +10,7 @@ import asyncio
 import io
 import json
 import os
+import sys
 import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Sequence
@@ -27,6 +28,7 @@ from cluster.embedded.postgres import EmbeddedPostgres
 from cluster.migrate import migrate
 from cluster.settings import Settings
 from cluster.wiring import open_services
+from cluster.wiring_objects import fonts_of
 from core.access.principal import Principal, Role
 from core.adapters.local_store import LocalObjectStore
 from core.adapters.postgres import PostgresDatabase
@@ -35,7 +37,6 @@ from core.ids import JobId, SessionId, StudentId, TermId
 from core.reports.batches import Batches, OnBlocked, Wanted
 from core.reports.card import Card
 from core.reports.checking import check_card
-from core.reports.fonts import Fonts
 from core.reports.naming import archive_key
 from core.reports.previews import Previews
 from core.reports.snapshots import Snapshots
@@ -99,15 +100,26 @@ async def measure(url: str, folder: Path, students: int, plain: int) -> Figures:
         load = os.getloadavg()[0]
         environment = {"SCHOOLOS_DATABASE_URL": url, "SCHOOLOS_STATE_DIR": str(folder / "state")}
         settings = settings_for(url, folder / "state")
+        fonts = fonts_of(settings)
+        for face in ("sans", "serif"):  # cut once a machine, not by each printer at the same moment
+            await asyncio.to_thread(fonts.css, face)
         async with printers(_PRINTERS, environment) as found, _previews(settings) as previews:
-            warm = await _warm(previews, school, _WARM_PREVIEWS)
             batch = await _batch(db, school, found)
+            _tell("batch", {name: value for name, value in batch.items() if name != "job"})
+            warm = await _warm(previews, school, _WARM_PREVIEWS)
+            _tell("previews", warm)
             cold = await _cold(previews, school, found)
         checked = await _checked(db, settings, school, batch["job"])
-        peer = await plain_loop(checked["cards"][:plain], Fonts(folder / "state" / "fonts"))
+        _tell("wrong", checked["wrong"])
+        peer = await plain_loop(checked["cards"][:plain], fonts)
     finally:
         await db.close()
     return _figures(batch, checked, warm=warm, cold=cold, plain=tuple(each / plain for each in peer), load=load)
+
+
+def _tell(what: str, found: object) -> None:
+    """Say what is known so far: a run on a busy machine may be cut off."""
+    print(what, found, file=sys.stderr, flush=True)
 
 
 async def _school(db: PostgresDatabase, students: int) -> School:
