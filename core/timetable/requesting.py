@@ -203,7 +203,8 @@ def _counted(problem: Problem) -> Sequence[Finding]:
 
 
 def _refuse(findings: Sequence[Finding], where: str) -> None:
-    if findings:
-        told = " ".join(finding.sentence for finding in findings[:3])
-        faults = [Fault(where, finding.sentence, finding.kind) for finding in findings[:_MOST_TOLD]]
+    once = list({each.sentence: each for each in findings}.values())  # the lessons of a course say the same
+    if once:
+        told = " ".join(finding.sentence for finding in once[:3])
+        faults = [Fault(where, finding.sentence, finding.kind) for finding in once[:_MOST_TOLD]]
         raise InvalidInput(f"There can be no such timetable. {told}", faults)

@@ -218,6 +218,7 @@ async def test_a_repair_moves_the_fewest_lessons(
         ({"constraints": {"teacherAssignments": []}}, "/constraints/teacherAssignments"),
         ({"sessionId": str(uuid4())}, "/sessionId"),
         ({"problem": {"calendar": {"days": []}}}, "/problem/calendar/days"),
+        ({"periodsOnDays": {"9": 4}}, "/periodsOnDays/9"),
         ({"seconds": 0}, "/seconds"),
         ({"nonsense": 1}, "/nonsense"),
         ({"name": "a\x00b"}, ""),

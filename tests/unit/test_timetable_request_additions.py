@@ -176,6 +176,8 @@ PARTS: dict[str, Any] = {"groups": [{"id": "girls", "classArmId": "ruby", "divis
         ({"constraints": {"optionBlocks": [{**SCIENCES, "doublePeriods": 2}]}},
          "/constraints/optionBlocks/0/doublePeriods"),
         ({"constraints": {"optionBlocks": [{**SCIENCES, "week": "B"}]}}, "/constraints/optionBlocks/0/week"),
+        ({"constraints": {"optionBlocks": [{**SCIENCES, "options": [PHYSICS, {**ART, "teacherId": "musa"}]}]}},
+         "/constraints/optionBlocks/0/options/1/teacherId"),
         ({"periodsOnDays": {"6": 4}}, "/periodsOnDays/6"),
         ({"constraints": {"unavailable": [{"teacherId": "obi", "day": 1, "week": "B"}]}},
          "/constraints/unavailable/0/week"),

@@ -5,7 +5,7 @@ the cycle has two; the period is its name, or its number in the day where none i
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -120,18 +120,26 @@ def _validated(form: type[_Read], content: Any, where: str = "", *, strict: bool
     except RecursionError as error:
         raise _no_json(TOO_DEEP) from error
     except ValidationError as error:
-        faults = [*islice(_faults(error, where), MOST_FAULTS)]
+        faults = [*_told(islice(_faults(error, where), MOST_FAULTS))]
         more = f" (and {len(faults) - 1} more mistakes)" if len(faults) > 1 else ""
         raise InvalidInput(f"{faults[0].where or '/'}: {faults[0].what}{more}", faults) from error
 
 
 def _faults(error: ValidationError, where: str) -> Iterator[Fault]:
     for found in error.errors(include_url=False, include_context=False):
-        parts = list(found["loc"])
+        parts = [part for part in found["loc"] if part != "[key]"]  # a field's name that is wrong is its own place
         if len(parts) > 2 and parts[0] == "rules" and parts[2] in RULES:
             del parts[2]
         pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
         yield Fault(f"{where}{pointer}", _WORDS.get(found["type"], f"{found['msg']}."), found["type"])
+
+
+def _told(faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Leave out that a list is too short where that is only because something in it is wrong."""
+    every = list(faults)
+    for one in every:
+        if one.code != "too_short" or not any(other.where.startswith(f"{one.where}/") for other in every):
+            yield one
 
 
 def _with_slots(content: Any, calendar: Calendar) -> Any:

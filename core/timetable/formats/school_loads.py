@@ -128,11 +128,22 @@ class SchoolLoads:
                 what = f"There is an option block “{block.name}” already."
                 self._faults.append(Fault(f"{where}/name", what, code="duplicate"))
             names.add(block.name)
+            self._check_staff(f"{where}/options", block)
             if 2 * block.double_periods > block.periods_per_week:
                 what = f"{block.name} has {block.periods_per_week} periods, too few for {block.double_periods} doubles."
                 self._faults.append(Fault(f"{where}/doublePeriods", what))
                 continue
             yield from (self._option(i, block, number) for number in range(len(block.options)))
+
+    def _check_staff(self, where: str, block: OptionBlock) -> None:
+        """Note a teacher who would have to be in two options at once."""
+        seen: set[str] = set()
+        for j, option in enumerate(block.options):
+            for one in option.teachers:
+                if one in seen:
+                    what = f"{self._name(one)} teaches another option of {block.name}, which is at the same time."
+                    self._faults.append(Fault(f"{where}/{j}/teacherId", what, code="duplicate"))
+                seen.add(one)
 
     def _option(self, i: int, block: OptionBlock, number: int) -> Load:
         option, classes = block.options[number], tuple(dict.fromkeys(block.class_arm_ids))
