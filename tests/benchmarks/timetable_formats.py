@@ -24,6 +24,7 @@ from core.timetable.formats.native import read_timetable
 from core.timetable.formats.xhstt.solutions import read_problem, read_solutions
 from core.timetable.formats.xhstt.writing import write_archive
 from core.timetable.lowering import lower
+from tests.benchmarks import timetable_fet
 
 PUBLISHED = {
     "BrazilInstance2": (0, 5),
@@ -130,7 +131,17 @@ def _cost(cost: tuple[int, int]) -> str:
     return f"{cost[0]}/{cost[1]}"
 
 
-SECTIONS: tuple[Callable[[Path, float, str], Iterator[Row]], ...] = (xhstt_checker, xhstt)
+def fet(data: Path, seconds: float, only: str) -> Iterator[Row]:
+    """Yield how FET's examples are solved, beside FET."""
+    yield from (Row(**found) for found in timetable_fet.fet(data, seconds, only))
+
+
+def ectt(data: Path, seconds: float, only: str) -> Iterator[Row]:
+    """Yield how the competition's course timetables are solved."""
+    yield from (Row(**found) for found in timetable_fet.ectt(data, seconds, only))
+
+
+SECTIONS: tuple[Callable[[Path, float, str], Iterator[Row]], ...] = (xhstt_checker, xhstt, fet, ectt)
 """A form's problems are one function: (folder of the data, seconds a problem, part of the names meant)."""
 COLUMNS = {
     "problem": "problem",
