@@ -10,6 +10,8 @@ from random import Random
 from core.timetable.program import Program
 from core.timetable.solvers.cpsat_bundles import Bundles
 
+_SMALLEST = 8.0
+"""Bundles in a neighbourhood. The first takes a third of a small timetable at most: nearly all is no neighbourhood."""
 Spots = Sequence[tuple[int, Sequence[int]]]
 """(cost, blocks concerned) of each soft piece."""
 
@@ -27,7 +29,8 @@ class Neighbourhoods:
         for number, members in enumerate(self._sets):
             for bundle in members:
                 self._sets_of.setdefault(bundle, []).append(number)
-        self._size = {"around": 60.0, "anywhere": 60.0}
+        first = min(60.0, max(_SMALLEST, len(self._bundles) / 3))
+        self._size = {"around": first, "anywhere": first}
 
     def choose(self, spots: Spots) -> tuple[str, frozenset[int]]:
         """Return a kind and the bundles to free."""
@@ -42,7 +45,7 @@ class Neighbourhoods:
     def learn(self, kind: str, *, was_easy: bool, was_solved: bool) -> None:
         """Take larger neighbourhoods where the last was easy, smaller ones where it could not be searched through."""
         factor = 1.15 if was_easy else 1.0 if was_solved else 0.85
-        self._size[kind] = min(max(8.0, self._size[kind] * factor), float(len(self._bundles)))
+        self._size[kind] = min(max(_SMALLEST, self._size[kind] * factor), float(len(self._bundles)))
 
     def is_everything(self, freed: frozenset[int]) -> bool:
         """Tell whether all is free."""

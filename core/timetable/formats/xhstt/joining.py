@@ -103,7 +103,7 @@ def _rewritten(rule: Rule, durations: Mapping[str, int]) -> Iterator[Rule]:
             yield rule.model_copy(update={"courses": Courses(courses=left)})
             mine: dict[tuple[int, int], list[str]] = defaultdict(list)
             for course in rule.courses.courses:
-                if course in durations:
+                if course in durations and _binds(rule, durations[course]):
                     mine[_doubles(rule, durations[course])].append(course)
             for (least, most), courses in mine.items():
                 yield Doubles(
@@ -119,6 +119,12 @@ def _rewritten(rule: Rule, durations: Mapping[str, int]) -> Iterator[Rule]:
             yield rule.model_copy(update={"courses": CourseSets(sets=sets)})
         case _:
             yield rule
+
+
+def _binds(rule: Parts, duration: int) -> bool:
+    """Tell whether a rule says anything of so many single periods, of which no three join."""
+    least, most = _doubles(rule, duration)
+    return least > 0 or most < duration // LONGEST
 
 
 def _doubles(rule: Parts, duration: int) -> tuple[int, int]:
