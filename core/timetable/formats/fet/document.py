@@ -77,7 +77,7 @@ class Document:
     @cached_property
     def term_days(self) -> int:
         """How many days a term has, where the days are those of several terms; 0 where they are not."""
-        if (self.root.get("version") or "").endswith("-mathmake"):
+        if "-mathmake" in (self.root.get("version") or ""):
             return _OLD_TERM_DAYS
         return number(self.root, "Number_of_Days_Per_Term", 0) if self.root.text_of("Mode") == "Terms" else 0
 
