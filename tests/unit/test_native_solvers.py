@@ -156,6 +156,15 @@ def test_a_block_without_a_start_is_infeasible(solver: Solver) -> None:
     assert solved(solver, program).status is Status.INFEASIBLE
 
 
+@pytest.mark.parametrize("solver", [EjectionChain(), Annealing(moves=1000), Annealing(from_nothing=True)])
+def test_nothing_to_place_is_done(solver: Solver) -> None:
+    """A school without lessons has its timetable at once."""
+    program = replace(
+        random_program(1), blocks=(), exclusives=(), tracks=(), terms=(), pairs=(), stabilities=(), travels=()
+    )
+    assert solved(solver, program).status is Status.OPTIMAL
+
+
 @pytest.mark.parametrize("solver", [EjectionChain(), Annealing(moves=1000)])
 def test_a_hint_is_the_start(solver: Solver) -> None:
     """A feasible hint is told again at once, and nothing worse comes after."""

@@ -97,7 +97,7 @@ def anneal(
     moves: int,
 ) -> None:
     """Try so many moves; stop at a hard cost of 0 where the best had more."""
-    for _ in range(moves):
+    for _ in range(moves if p[BLOCKS] > 0 else 0):
         own[MADE] += 1
         heat[TEMPERATURE] *= heat[COOLING]
         hard, soft = t[HARD], t[SOFT]
