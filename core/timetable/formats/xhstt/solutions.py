@@ -189,7 +189,7 @@ def _rooms(casting: Casting, event: Event, part: Part) -> tuple[str | None, ...]
     given: list[str | None] = []
     for n, need in enumerate(casting.needs(event)):
         choices = casting.choices(event.id, n, need)
-        fitting = [pair for pair in left if pair[0] == need.role and pair[1] in choices]
+        fitting = [pair for pair in left if pair[0] in {need.role, ""} and pair[1] in choices]
         if need.reference is not None or not fitting:
             given.append(need.reference)
         else:
