@@ -111,7 +111,7 @@ async def follow(
 ) -> Response:
     """Return the lessons of whatever is published in the session; needs no login, the address is the key."""
     feed = await _fetched(request, services, token)
-    headers = {"ETag": f'"{feed.tag}"', "Cache-Control": _KEEP}
+    headers = {"ETag": f'"{feed.tag}"', "Cache-Control": _KEEP, "X-Robots-Tag": "noindex"}
     if feed.content is None:
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
     return Response(feed.content, media_type="text/calendar", headers=headers)
