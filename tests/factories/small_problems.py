@@ -262,7 +262,7 @@ _PARAMETERS: dict[str, Callable[[Random, Problem], dict[str, Any]]] = {
     "adjacent_on_day": _for_lessons(by=_one_of("course", "selection")),
     "apart_on_day": _for_lessons(atLeast=_one_of(0, 1, 2)),
     "avoided_slots": lambda random, school: {"lessons": _lessons(random, school), "slots": _slots(random, school)},
-    "begins_early": _for_people(most=_one_of(0, 1, 2), days=_one_of([], [0])),
+    "begins_early": _for_people(most=_one_of(0, 1, 2), days=_one_of([], [0]), gapless=_one_of(True, False)),
     "blocks_within_breaks": _for_lessons(),
     "compact_day": _for_people(),
     "daily_balance": _for_people(),

@@ -11,7 +11,15 @@ from core.timetable.faults import require_sound
 from core.timetable.formats.fet.document import NAMELESS, Activity, number, read_document
 from core.timetable.formats.fet.half_days import exceptions, exclusive
 from core.timetable.formats.fet.people_constraints import PEOPLE_READERS
-from core.timetable.formats.fet.reading import Constraint, NoneMeantError, NotKeptError, Reading, Worth, merged
+from core.timetable.formats.fet.reading import (
+    Constraint,
+    NoneMeantError,
+    NotKeptError,
+    Reading,
+    Worth,
+    merged,
+    without_gaps,
+)
 from core.timetable.formats.fet.rooms import RoomWishes, real_rooms
 from core.timetable.formats.fet.time_constraints import READERS
 from core.timetable.formats.reading import Note, Read
@@ -77,7 +85,7 @@ class FetReader:
                 for room in real_rooms(self.document)
             ),
             lessons=lessons,
-            rules=tuple(merged(rules)),
+            rules=tuple(without_gaps(list(merged(rules)))),
         )
         require_sound(problem)
         return Read(problem=problem, notes=tuple(self._notes()))

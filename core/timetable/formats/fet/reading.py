@@ -10,6 +10,8 @@ from core.timetable.formats.fet.students import Students
 from core.timetable.formats.fet.week import Week
 from core.timetable.formats.safe_xml import Element
 from core.timetable.rules.base import Rule
+from core.timetable.rules.begins_early import BeginsEarly
+from core.timetable.rules.gaps import Gaps
 from core.timetable.rules.selecting import EVERY, Lessons, People
 
 
@@ -149,6 +151,20 @@ def merged(rules: Iterable[Rule]) -> Iterator[Rule]:
         alike[f"{field} {key}" if field else f"{len(alike)} by itself"].append(rule)
     for same in alike.values():
         yield from [_joined(same)] if len(same) > 1 else same
+
+
+def without_gaps(rules: Sequence[Rule]) -> Iterator[Rule]:
+    """Yield the rules, those on the begins of days as ``gapless`` for whom a law forbids gaps."""
+    gapless: set[str] = set()
+    for rule in rules:
+        if isinstance(rule, Gaps) and rule.hard and not (rule.most or rule.days or rule.people.teachers):
+            gapless |= {*rule.people.groups}
+    for rule in rules:
+        if isinstance(rule, BeginsEarly) and rule.hard and not (rule.days or rule.people.teachers):
+            is_gapless = EVERY[0] in gapless or gapless.issuperset(rule.people.groups)
+            yield rule.model_copy(update={"gapless": is_gapless})
+        else:
+            yield rule
 
 
 _JOINED: dict[str, tuple[str, ...]] = {
