@@ -1,7 +1,10 @@
 """Searches for timetables over HTTP, with conductors in their pool and racers as tasks of real Ray."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -10,6 +13,7 @@ from time import monotonic
 
 import httpx
 import pytest
+import ray
 
 from actors.pool import pool_status, start_pool, stop_pool
 from actors.pool_spec import PoolSpec
@@ -19,6 +23,10 @@ from cluster.settings import Settings
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
 from core.errors import SchoolOSError
+from core.timetable.checker import validate
+from core.timetable.formats.native import read_timetable, write_problem
+from core.timetable.model import Problem
+from tests.factories import tiny_school
 from tests.factories.http import bearer, make_client, settings_for
 from tests.factories.school import MadeSchool, make_school
 from tests.factories.timetable_requests import ended, portal_request, standing
@@ -106,6 +114,34 @@ async def test_a_killed_conductor_is_replaced_and_its_search_ends_once(
     assert told["status"] == "done", told
     versions = await client.get(f"{ROOT}/{told['timetableId']}/versions", headers=admin)
     assert len(versions.json()["items"]) == 1
+
+
+def test_the_command_races_on_a_cluster(tmp_path: Path) -> None:
+    """``schoolos timetable solve --address`` has the racers run there and writes what they find, proven the best."""
+    file, out = tmp_path / "school.json", tmp_path / "out.json"
+    problem = two_lessons()
+    file.write_bytes(write_problem(problem))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "cluster.cli", "timetable", "solve", file, "--seconds", "60", "--json"),
+            *("--out", out, "--address", ray.get_runtime_context().gcs_address),
+        ],
+        env={**os.environ, "SCHOOLOS_STATE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["status"], told["hard"], told["soft"], told["bound"]) == ("optimal", 0, 1, 1)
+    assert validate(problem, read_timetable(out.read_bytes(), problem), complete=True).valid
+
+
+def two_lessons() -> Problem:
+    """Return a problem of two lessons of a teacher that both want the first period."""
+    wish = tiny_school.rule("preferred_slots", hard=False, lessons={}, slots=[0])
+    return tiny_school.school(tiny_school.lesson("a"), tiny_school.lesson("b"), rules=(wish,))
 
 
 async def _long_search(client: httpx.AsyncClient, school: MadeSchool, admin: dict[str, str], *, seconds: float) -> str:
