@@ -154,17 +154,29 @@ def merged(rules: Iterable[Rule]) -> Iterator[Rule]:
 
 
 def without_gaps(rules: Sequence[Rule]) -> Iterator[Rule]:
-    """Yield the rules, those on the begins of days as ``gapless`` for whom a law forbids gaps."""
-    gapless: set[str] = set()
+    """Yield the rules, those on the begins of days as ``gapless`` for whom a law forbids gaps.
+
+    Where every day has to begin with the first period, that says the law on gaps as well, which is then left out.
+    """
+    gapless = [rule for rule in rules if isinstance(rule, Gaps) and rule.hard and not _narrowed(rule) and not rule.most]
+    begins = [rule for rule in rules if isinstance(rule, BeginsEarly) and rule.hard and not _narrowed(rule)]
+    known = _union([rule.people.groups for rule in gapless])
+    compact = _union([rule.people.groups for rule in begins if not rule.most and _holds(known, rule.people.groups)])
     for rule in rules:
-        if isinstance(rule, Gaps) and rule.hard and not (rule.most or rule.days or rule.people.teachers):
-            gapless |= {*rule.people.groups}
-    for rule in rules:
-        if isinstance(rule, BeginsEarly) and rule.hard and not (rule.days or rule.people.teachers):
-            is_gapless = EVERY[0] in gapless or gapless.issuperset(rule.people.groups)
-            yield rule.model_copy(update={"gapless": is_gapless})
+        if rule in gapless and isinstance(rule, Gaps) and _holds(compact, rule.people.groups):
+            continue
+        if rule in begins and isinstance(rule, BeginsEarly):
+            yield rule.model_copy(update={"gapless": _holds(known, rule.people.groups)})
         else:
             yield rule
+
+
+def _narrowed(rule: Gaps | BeginsEarly) -> bool:
+    return bool(rule.days or rule.people.teachers)
+
+
+def _holds(groups: Sequence[str], others: Sequence[str]) -> bool:
+    return groups == EVERY or set(others) <= set(groups)
 
 
 _JOINED: dict[str, tuple[str, ...]] = {
