@@ -123,14 +123,10 @@ def _measured(program: Program, assignment: Assignment, term: Term, window: tupl
             return sum(busy[0] < slot < busy[-1] for slot in idle) if busy else 0
         case Measure.LATE:
             return sum(slot < busy[-1] for slot in idle) if busy else 0
-        case Measure.EXCESS_RUN:
-            pattern = "".join("x" if slot in on else " " for slot in window)
-            return sum(max(0, len(run) - term.run) for run in pattern.split())
         case Measure.ACTIVE:
             return int(bool(busy))
-        case Measure.LONE:
-            pattern = "".join("x" if slot in on else " " for slot in window)
-            return sum(len(run) == 1 for run in pattern.split())
+    runs = "".join("x" if slot in on else " " for slot in window).split()
+    return sum(len(run) == 1 if term.measure is Measure.LONE else max(0, len(run) - term.run) for run in runs)
 
 
 def _pair(program: Program, assignment: Assignment, pair: Pair) -> int:
