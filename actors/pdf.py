@@ -28,7 +28,7 @@ class PdfWorker:
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Warm the browser up and begin to print in the background."""
+        """Make ready and begin to print in the background."""
         self._running = asyncio.create_task(self._run())
 
     async def _run(self) -> None:

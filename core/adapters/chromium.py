@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 import psutil
@@ -94,6 +95,7 @@ class ChromiumRenderer:
         self._folder: Path | None = None
         self._playwright: Playwright | None = None
         self._sandboxed: bool | None = None
+        self._used_at = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -120,6 +122,14 @@ class ChromiumRenderer:
             raise
         self._tidying = asyncio.create_task(self._tidy())
         return pdf
+
+    async def rest(self, unused_s: float) -> None:
+        """End a browser that printed nothing for so long: it holds half a gigabyte. The next call starts another."""
+        if self._browser is None or self._lock.locked() or monotonic() - self._used_at < unused_s:
+            return
+        async with self._lock:
+            log.info("browser_rests")
+            await self._end()
 
     async def close(self) -> None:
         """End the browser and remove what it kept on disk."""
@@ -150,6 +160,7 @@ class ChromiumRenderer:
             prefer_css_page_size=True, print_background=True, tagged=tagged, outline=tagged, landscape=landscape
         )
         browser.printed += 1
+        self._used_at = monotonic()
         return pdf
 
     async def _tidy(self) -> None:
@@ -176,6 +187,7 @@ class ChromiumRenderer:
     async def _ready(self) -> _Browser:
         if self._browser is None:
             self._browser = await self._begin()
+            self._used_at = monotonic()
         return self._browser
 
     async def _begin(self) -> _Browser:

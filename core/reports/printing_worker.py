@@ -1,4 +1,4 @@
-"""One worker that prints: a warm browser, and several kinds of work that take turns at it."""
+"""One worker that prints: a browser, and several kinds of work that take turns at it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

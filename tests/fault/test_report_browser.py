@@ -100,6 +100,20 @@ async def test_browser_is_replaced_after_its_share(folder: Path) -> None:
     assert not left_in(folder)
 
 
+async def test_an_unused_browser_rests(renderer: ChromiumRenderer) -> None:
+    """A browser that printed within the time is kept; past it, it ends, and the next call prints by another."""
+    group = members(renderer)
+    await renderer.render(HTML, deadline_s=DEADLINE_S)
+    await renderer.rest(60)
+    await renderer.render(HTML, deadline_s=DEADLINE_S)
+    assert all(process.is_running() for process in group)
+    while renderer.pid is not None:  # a browser that still tidies is left alone
+        await renderer.rest(0)
+        await asyncio.sleep(0.05)
+    await gone(group)
+    assert (await renderer.render(HTML, deadline_s=DEADLINE_S)).startswith(b"%PDF")
+
+
 async def test_leftovers_of_the_dead_are_removed(folder: Path, renderer: ChromiumRenderer) -> None:
     """The profile of a process that was killed is removed at the next start; that of one that lives is kept."""
     dead = folder / "schoolos-print-999999999-left"
