@@ -16,7 +16,7 @@ class PdfWorker:
         self,
         printing: PrintingWorker,
         *,
-        prepare: Callable[[], Awaitable[None]],
+        prepare: Callable[[], Awaitable[object]],
         give_back: Callable[[], Awaitable[None]],
         figures: Callable[[], Mapping[str, float]],
     ) -> None:

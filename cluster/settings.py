@@ -217,8 +217,11 @@ class ReportsSettings(_Group):
     """With none, the first print of an idle system waits for a process and a browser to start."""
     workers_max: int = Field(default_factory=lambda: min(10, os.cpu_count() or 1), ge=1)
     """As many as cores, because each keeps one busy; ten at most where nothing is set (P5-10)."""
-    browser_idle: timedelta = timedelta(minutes=10)
-    """A browser, half a gigabyte, ends when it printed nothing for so long; the next print waits for another."""
+    browser_idle_s: float = Field(default=600.0, ge=0)
+    """A browser, half a gigabyte, ends when it printed nothing for so long; the next print waits for another.
+
+    With 0 each worker starts its browser at once and keeps it.
+    """
 
 
 class WebhookSettings(_Group):

@@ -82,17 +82,26 @@ async def open_printer(settings: Settings, name: str) -> AsyncIterator[Worker]:
             return {"cards_printed": float(chunks.printed), "documents_printed": float(documents.printed)}
 
         async def rest() -> None:
-            await browser.rest(settings.reports.browser_idle.total_seconds())
+            if settings.reports.browser_idle_s:
+                await browser.rest(settings.reports.browser_idle_s)
 
         printing = PrintingWorker(
             [documents, InTurn([packing, chunks])], signal, upkeep=[keep_alive, documents.sweep, rest, other_typeface]
         )
-        yield PdfWorker(printing, prepare=partial(_cut, fonts), give_back=ledger.release, figures=figures)
+        prepare = partial(_cut, fonts) if settings.reports.browser_idle_s else partial(_warm, browser, fonts)
+        yield PdfWorker(printing, prepare=prepare, give_back=ledger.release, figures=figures)
 
 
-async def _cut(fonts: Fonts) -> None:
+async def _cut(fonts: Fonts) -> str:
     """Have the typeface cut that nearly all cards are set in, once a machine, so that nobody waits for that."""
-    await asyncio.to_thread(fonts.css, "sans")
+    return await asyncio.to_thread(fonts.css, "sans")
+
+
+async def _warm(browser: ChromiumRenderer, fonts: Fonts) -> None:
+    """Start the browser and let it print once, so that nobody waits for that either."""
+    css = await _cut(fonts)
+    page = f"<!doctype html><style>{css}p{{font-family:Card}}b{{font-weight:700}}</style><p>Ẹ̀kọ́ <b>ọ̀rẹ́</b></p>"
+    await browser.render(page, deadline_s=60.0)
 
 
 def _program() -> Path:

@@ -98,7 +98,11 @@ async def measure(url: str, folder: Path, students: int, plain: int) -> Figures:
     try:
         school = await _school(db, students)
         load = os.getloadavg()[0]
-        environment = {"SCHOOLOS_DATABASE_URL": url, "SCHOOLOS_STATE_DIR": str(folder / "state")}
+        environment = {
+            "SCHOOLOS_DATABASE_URL": url,
+            "SCHOOLOS_STATE_DIR": str(folder / "state"),
+            "SCHOOLOS_REPORTS_BROWSER_IDLE_S": "0",
+        }
         settings = settings_for(url, folder / "state")
         fonts = fonts_of(settings)
         for face in ("sans", "serif"):  # cut once a machine, not by each printer at the same moment
