@@ -112,7 +112,7 @@ class _PairPiece:
         self.hard = pair.hard
         self.blocks = frozenset((pair.first, pair.second))
         self._pair = pair
-        self._day_of = program.day_of
+        self._day_of, self._slots = program.day_of, program.slots
         self._durations = program.blocks[pair.first].duration, program.blocks[pair.second].duration
 
     def cost(self, starts: Sequence[int], rooms: Rooms) -> int:  # noqa: ARG002 - as every piece
@@ -127,7 +127,7 @@ class _PairPiece:
         backward = first - second - self._durations[1]
         days = self._day_of[second] - self._day_of[first]
         if relation is Relation.NO_OVERLAP:
-            ends = first + self._durations[0], second + self._durations[1]
+            ends = first + self._durations[0], second + self._durations[1], self._slots
             return max(0, min(ends) - max(first, second))
         if relation is Relation.DAYS_APART:
             return max(0, amount - abs(days))

@@ -38,6 +38,7 @@ def _first_staff(school: MadeSchool) -> object:
 BY_ID: Sequence[Ask] = [
     *family("sessions", lambda s: s.session, {"endsOn": "2028-08-30"}),
     *family("terms", lambda s: s.terms[0], {"name": "Taken"}),
+    *family("closures", lambda s: s.closure, {"name": "Taken"}),
     *family("levels", lambda s: s.level, {"name": "Taken"}),
     *family("class-arms", lambda s: s.arms[0], {"name": "Taken"}),
     *family("departments", lambda s: s.department, {"name": "Taken"}),

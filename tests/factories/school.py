@@ -10,6 +10,7 @@ from uuid import UUID
 from core.access.principal import Principal, Role, scopes_of
 from core.ids import (
     ClassArmId,
+    ClosureId,
     DepartmentId,
     GuardianId,
     LevelId,
@@ -33,6 +34,8 @@ TERM_DATES = (
     ("Second Term", date(2028, 1, 10), date(2028, 4, 7)),
     ("Third Term", date(2028, 4, 24), date(2028, 7, 21)),
 )
+_CHRISTMAS = date(2027, 12, 25)
+"""A Saturday after the term: no lesson falls out on it."""
 CONSENTED_AT = datetime(2027, 9, 1, 8, 0, tzinfo=UTC)
 """Before the moment a ``FakeClock`` stands at."""
 ARM_NAMES = ("Ruby", "Emerald", "Sapphire", "Topaz", "Amber", "Pearl")
@@ -51,6 +54,7 @@ class MadeSchool:
     code: str
     session: SessionId
     terms: tuple[TermId, ...]
+    closure: ClosureId
     level: LevelId
     department: DepartmentId
     arms: tuple[ClassArmId, ...]
@@ -111,6 +115,7 @@ async def make_school(
     plan = _Plan(SchoolId(uuid.uuid4()), code or f"school-{uuid.uuid4().hex[:12]}")
     staff = _plan_staff(plan)
     session, terms = _plan_calendar(plan)
+    closure = ClosureId(plan.add("school_closures", name="Christmas Day", starts_on=_CHRISTMAS, ends_on=_CHRISTMAS))
     level, department, arm_ids, subjects = _plan_structure(plan, staff, arms)
     loads = _plan_loads(plan, session, arm_ids, subjects, staff)
     arm_of = _plan_students(plan, session, arm_ids, students)
@@ -128,6 +133,7 @@ async def make_school(
         code=plan.code,
         session=session,
         terms=terms,
+        closure=closure,
         level=level,
         department=department,
         arms=arm_ids,

@@ -181,7 +181,7 @@ async def test_preferences_are_on_until_switched_off(client: httpx.AsyncClient, 
     school = await make_school(db, students=1)
     me = guardian(school)
     listed = (await get(client, me, "/preferences")).json()["preferences"]
-    assert len(listed) == 9
+    assert len(listed) == 12
     assert all(each["enabled"] for each in listed)
     off = {"channel": "sms", "eventType": "scores.published", "enabled": False}
     for _ in range(2):

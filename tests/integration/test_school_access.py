@@ -27,12 +27,23 @@ READERS = (
 )
 OWN = (Role.GUARDIAN, Role.STUDENT)
 FOR_ALL: tuple[str, ...] = (
-    *("sessions", "terms", "levels", "class-arms", "subjects", "students", "guardians", "guardianships"),
+    *("sessions", "terms", "closures", "levels", "class-arms", "subjects", "students", "guardians", "guardianships"),
     *("enrolments", "electives", "policies"),
 )
 FOR_STAFF = ("departments", "staff", "teaching-loads")
 TABLES = (
-    *("schools", "academic_sessions", "terms", "levels", "staff", "departments", "subjects", "class_arms", "students"),
+    *(
+        "schools",
+        "academic_sessions",
+        "terms",
+        "school_closures",
+        "levels",
+        "staff",
+        "departments",
+        "subjects",
+        "class_arms",
+        "students",
+    ),
     *(
         "enrolments",
         "teaching_loads",

@@ -42,6 +42,7 @@ async def test_all_that_waits_is_counted_and_shown(db: PostgresDatabase) -> None
     written = StringIO()
     memory = (ProcessMemory(pid=1, name="guard", pss_bytes=1),)
     show(Status(up=True, services={}, actors={}, memory=memory, waiting=found), Console(file=written, width=100))
-    assert "deliveries, urgent  4" in written.getvalue()
-    assert "webhooks            1" in written.getvalue()
+    shown = " ".join(written.getvalue().split())
+    assert "deliveries, urgent 4" in shown
+    assert "webhooks 1" in shown
     assert await Backlog(db, stream, clock)() >= 1 + sum(found.deliveries.values())

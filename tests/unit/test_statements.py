@@ -36,7 +36,7 @@ def test_a_statement_is_named_for_what_it_touches(sql: str, table: str, operatio
 def test_every_statement_of_core_has_a_table() -> None:
     """No statement of ours goes by a name that is no table."""
     migrations = Path(__file__).parents[2] / "cluster" / "migrations"
-    schema = " ".join(file.read_text().lower() for file in migrations.glob("*.sql"))
+    schema = " ".join(file.read_text().lower() for file in migrations.glob("*.sql")).replace("unlogged table", "table")
     for file in CORE.rglob("*store.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\nFROM " in node.value:

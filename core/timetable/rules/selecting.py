@@ -54,8 +54,20 @@ class Selection(Part):
             ids = getattr(self, field)
             if isinstance(ids, tuple) and ids and ids != EVERY:
                 named = there.get(field, {})
-                chosen += [named[one].name if one in named else one for one in ids]
+                chosen += [named[one].name if one in named else one for one in dict.fromkeys(_ids(ids))]
         return ", ".join(chosen)
+
+
+def _ids(chosen: object) -> Iterator[str]:
+    """Yield the ids that a field of a selection holds, however deep they stand in sets."""
+    if isinstance(chosen, str):
+        yield chosen
+    elif isinstance(chosen, tuple):
+        for one in chosen:
+            yield from _ids(one)
+    elif isinstance(chosen, Part):
+        for field in type(chosen).model_fields:
+            yield from _ids(getattr(chosen, field))
 
 
 class People(Selection):
