@@ -155,7 +155,9 @@ class _Swap:
         longer, shorter = max(lengths), min(lengths)
         between = abs(second - first) - (longer if second > first else shorter)
         on_one_day = self._problem.calendar.day_of[first] == self._problem.calendar.day_of[second]
-        if theirs and longer > shorter and on_one_day and between >= 0:
+        if ours and theirs and on_one_day and between < 0:
+            raise _refused("/other", "Both ends are at the same time.", "same")
+        if theirs and longer > shorter and on_one_day:
             return self._turned(ours, theirs, (first, second), (longer, shorter))
         people = self._whose(ours, theirs)
         window, target = range(first, first + longer), range(second, second + longer)

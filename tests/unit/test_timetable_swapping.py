@@ -122,6 +122,13 @@ def test_a_spot_that_is_none_is_refused(one: Spot, other: Spot) -> None:
     assert refused.value.faults[0].where.startswith(("/one", "/other"))
 
 
+def test_what_overlaps_is_not_swapped() -> None:
+    """Of two lessons of different people that run at the same time for a while, neither has a place to give."""
+    problem = school(lesson("maths", duration=2), lesson("bio", "Biology", teachers=("okafor",), groups=("emerald",)))
+    with pytest.raises(InvalidInput, match="at the same time"):
+        swap(problem, timetable(maths=0, bio=1), Spot(lesson="maths"), Spot(lesson="bio"))
+
+
 @settings(max_examples=150, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_a_valid_swap_done_twice_is_none(seed: int) -> None:
