@@ -13,6 +13,8 @@ MOST_PAGES = 3
 """A card of more subjects than any school teaches takes three pages; more is a fault of the data or of the layout."""
 _FOOT = re.compile(r"Serial(.+?)·")
 _PAGE = re.compile(r"·page(\d+)")
+_HYPHEN_AT_AN_END = "\x02"
+"""What PDFium reads where a line ends with a hyphen, as a serial of wide letters does."""
 _SLIP = 3
 """PDFium reads letters under tone marks twice at times (Ẹ̀bùn as Ẹ̀bẸ̀ùn): so many may stand between two of a name."""
 
@@ -61,7 +63,7 @@ def _pages(pdf: bytes) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    return "".join(unicodedata.normalize("NFC", text).split())
+    return "".join(unicodedata.normalize("NFC", text.replace(_HYPHEN_AT_AN_END, "-")).split())
 
 
 def _letters(text: str) -> str:

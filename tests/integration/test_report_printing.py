@@ -159,6 +159,13 @@ async def test_each_part_is_its_own_students(several: tuple[list[Card], bytes, d
     assert sum(len(pages_of(part)) for part in parts.values()) == len(pages_of(document))
 
 
+@pytest.mark.parametrize("serial", ["WWWW-WWWW-WWWW", "MMMM-MMMM-MMMM", "QGMW-DWMQ-GGMW", "1111-1111-1111"])
+async def test_a_serial_of_any_letters_is_found(press: Press, serial: str) -> None:
+    """A card passes its check whether its serial takes one line below the code or, of wide letters, two."""
+    card = make_card(serial=serial)
+    check_card(await press.document([card]), card)
+
+
 async def test_a_wrong_part_is_found(several: tuple[list[Card], bytes, dict[str, bytes]]) -> None:
     """A neighbour's card, one with a neighbour's page behind it, and one that lacks its end are each refused."""
     made, _, parts = several
