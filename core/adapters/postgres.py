@@ -28,12 +28,12 @@ class AsyncpgTransaction:
     async def fetch(self, sql: str, *args: object) -> Sequence[Row]:
         """Return all rows of a statement."""
         with Measured(sql):
-            return await self._connection.fetch(sql, *args)  # type: ignore[no-any-return]
+            return await self._connection.fetch(sql, *args)  # type: ignore[no-any-return]  # asyncpg has no types
 
     async def fetchrow(self, sql: str, *args: object) -> Row | None:
         """Return the first row of a statement, or None."""
         with Measured(sql):
-            return await self._connection.fetchrow(sql, *args)  # type: ignore[no-any-return]
+            return await self._connection.fetchrow(sql, *args)  # type: ignore[no-any-return]  # asyncpg has no types
 
     async def fetchval(self, sql: str, *args: object) -> Any:
         """Return the first column of the first row, or None."""

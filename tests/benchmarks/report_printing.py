@@ -145,7 +145,7 @@ async def _one(renderer: ChromiumRenderer, chunk: Sequence[Card], fonts: Fonts) 
 async def _weasyprint(made: list[Card], fonts: Fonts) -> float | None:
     if find_spec("weasyprint") is None:
         return None
-    from weasyprint import HTML  # type: ignore[import-not-found]
+    from weasyprint import HTML  # type: ignore[import-not-found]  # a peer, not a dependency
 
     html = await render_cards(made, CardStyle(), NoImages(), verify_url=_VERIFY, fonts=fonts)
     began = process_time()
