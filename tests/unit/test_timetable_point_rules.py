@@ -3,7 +3,6 @@
 Monday is slots 0 to 3 and Tuesday 4 to 7. Nothing costs anything here but what the one rule says.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -11,28 +10,11 @@ import pytest
 from core.errors import InvalidInput
 from core.timetable.checker import validate
 from core.timetable.lowering import assignment_of, lower
-from core.timetable.model import Lesson, Problem
+from core.timetable.model import Problem
 from tests.factories.point_rules import POINT_RULES
 from tests.factories.program_cost import rules_cost
+from tests.factories.rule_cases import Case
 from tests.factories.tiny_school import in_rooms, lesson, rule, school, timetable
-
-Places = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A rule, where it is kept, where it is broken, by how much, and in which words."""
-
-    kind: str
-    lessons: tuple[Lesson, ...]
-    kept: Places
-    broken: Places
-    deviation: int
-    sentence: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    to_solvers: bool = True
-    """Solvers know it as a price, and not as what they never do."""
-
 
 MATHS = "Mathematics ruby"
 TWO = (lesson("a"), lesson("b"))
