@@ -167,7 +167,7 @@ def test_cancelling_a_race_frees_the_processors() -> None:
             stopped=lambda: bool(heard) and heard[-1].elapsed_s > 1.0,
         )
         assert (outcome.status, outcome.cancelled, outcome.best) == (Status.CANCELLED, True, None)
-        assert outcome.total_s - heard[-1].elapsed_s < 0.5
+        assert outcome.total_s - heard[-1].elapsed_s < WITHIN_S / 4
         assert all(_is_idle(pid) for pid in host.pids)
 
 
