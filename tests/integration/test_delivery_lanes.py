@@ -161,7 +161,8 @@ async def test_without_the_limiter_nothing_leaves_and_then_the_urgent_first(db: 
     bodies = [sender.taken[key].text.body for key in sender.requests]
     places = [place for place, body in enumerate(bodies) if "absent" in body]
     # In the order they came in they'd be the last three. A permit that lapses on a busy machine costs a few places.
-    assert len(bodies) == 13 and len(places) == 3 and places[-1] < 8, bodies
+    assert (len(bodies), len(places)) == (13, 3)
+    assert places[-1] < 8, bodies
 
 
 @pytest.mark.parametrize(("keyed", "state", "reason"), [(False, "dead", Reason.IN_DOUBT), (True, "retry", None)])
