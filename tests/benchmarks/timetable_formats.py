@@ -4,7 +4,9 @@
 ``xhstt_evaluator_fixtures/``). Each is one race by ``schoolos timetable solve`` in a process of its own; what it finds
 is written into its archive, read back, and judged by the checker as that archive says. First the checker itself is held
 to the published costs of published solutions.
-``--json`` prints the figures alone, ``--report`` writes them as a page.
+``--json`` prints the figures alone. ``--rows`` keeps them in a file, a line each, where a later run adds its own or
+takes the place of the same problem's; ``--report`` writes them as a page. So the page grows form by form
+(``--form xhstt --seconds 300``, then ``--form ectt --seconds 60``), and a run that is cut loses one problem.
 """
 
 import argparse
@@ -13,8 +15,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,8 @@ class Row:
     peer: str | None = None
     """What a program for that form found on the same machine."""
     note: str | None = None
+    seconds: float | None = None
+    """What was given."""
 
 
 def xhstt_checker(data: Path, _seconds: float, only: str) -> Iterator[Row]:
@@ -141,7 +145,12 @@ def ectt(data: Path, seconds: float, only: str) -> Iterator[Row]:
     yield from (Row(**found) for found in timetable_fet.ectt(data, seconds, only))
 
 
-SECTIONS: tuple[Callable[[Path, float, str], Iterator[Row]], ...] = (xhstt_checker, xhstt, fet, ectt)
+SECTIONS: dict[str, Callable[[Path, float, str], Iterator[Row]]] = {
+    "checker": xhstt_checker,
+    "xhstt": xhstt,
+    "fet": fet,
+    "ectt": ectt,
+}
 """A form's problems are one function: (folder of the data, seconds a problem, part of the names meant)."""
 COLUMNS = {
     "problem": "problem",
@@ -151,34 +160,52 @@ COLUMNS = {
     "bound": "proven bound",
     "first_s": "first valid after s",
     "total_s": "s in all",
+    "seconds": "s given",
     "note": "",
 }
 
 
-def public(data: Path, seconds: float, only: str = "") -> Iterator[Row]:
-    """Yield every form's problems."""
-    for section in SECTIONS:
-        yield from section(data, seconds, only)
+def public(data: Path, seconds: float, only: str = "", forms: Collection[str] = ()) -> Iterator[Row]:
+    """Yield the problems of these forms, or of all."""
+    for form, section in SECTIONS.items():
+        if not forms or form in forms:
+            yield from section(data, seconds, only)
 
 
-def report(rows: Sequence[Row], seconds: float) -> str:
+def kept(file: Path) -> dict[tuple[str, str], Row]:
+    """Return the rows of former runs by form and problem."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    rows = [Row(**json.loads(line)) for line in lines]
+    return {(row.form, row.problem): row for row in rows}
+
+
+def report(rows: Sequence[Row]) -> str:
     """Return the figures as a page."""
     lines = ["# Timetables of public problems", ""]
     made = (
-        f"Made by `python -m tests.benchmarks.timetable_formats --seconds {seconds:g} --report ...` on "
-        f"{os.cpu_count()} cores. A cost is hard/soft by the problem's own objective, as our checker reads it from the "
-        "file that our timetable was written to; published figures are those in the public archives."
+        "Made by `python -m tests.benchmarks.timetable_formats --data FOLDER --rows ROWS --report "
+        f"docs/timetable-results.md` on {os.cpu_count()} cores. A cost is hard/soft by the problem's own objective, as "
+        "our checker reads it from the file that our timetable was written to; published figures are those in the "
+        "public archives, and of the competition's problems the best known of its site."
     )
     lines.append(made)
     for form in dict.fromkeys(row.form for row in rows):
-        lines += ["", f"## {form}", "", f"| {' | '.join(COLUMNS.values())} |", "|" + " --- |" * len(COLUMNS)]
-        lines += [_line(row) for row in rows if row.form == form]
+        lines += ["", f"## {form}", "", *_table([row for row in rows if row.form == form])]
     return "\n".join(lines) + "\n"
 
 
-def _line(row: Row) -> str:
-    figures = {**asdict(row), "ours": None if row.hard is None or row.soft is None else _cost((row.hard, row.soft))}
-    return f"| {' | '.join('' if figures[key] is None else str(figures[key]) for key in COLUMNS)} |"
+def _table(rows: Sequence[Row]) -> list[str]:
+    cells = [{key: _cell(row, key) for key in COLUMNS} for row in rows]
+    used = [key for key in COLUMNS if any(line[key] for line in cells)]
+    head = [f"| {' | '.join(COLUMNS[key] for key in used)} |", "|" + " --- |" * len(used)]
+    return head + [f"| {' | '.join(line[key] for key in used)} |" for line in cells]
+
+
+def _cell(row: Row, key: str) -> str:
+    if key == "ours":
+        return "" if row.hard is None or row.soft is None else _cost((row.hard, row.soft))
+    value = getattr(row, key)
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:
@@ -187,18 +214,23 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--only", default="", help="part of the names of the problems that are meant")
+    parser.add_argument("--form", nargs="*", default=[], choices=[*SECTIONS], help="of these forms alone")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rows", type=Path, help="a file that keeps the rows of several runs")
     parser.add_argument("--report", type=Path)
     wanted = parser.parse_args()
-    rows = []
-    for row in public(wanted.data, wanted.seconds, wanted.only):
-        rows.append(row)
+    rows = kept(wanted.rows) if wanted.rows else {}
+    for found in public(wanted.data, wanted.seconds, wanted.only, wanted.form):
+        row = found if found.total_s is None else replace(found, seconds=found.seconds or wanted.seconds)
+        rows[row.form, row.problem] = row
+        if wanted.rows:
+            wanted.rows.write_text("".join(f"{json.dumps(asdict(one))}\n" for one in rows.values()))
         if not wanted.json:
             print(", ".join(f"{k} {v}" for k, v in asdict(row).items() if v is not None), flush=True)
     if wanted.json:
-        print(json.dumps([asdict(row) for row in rows]))
+        print(json.dumps([asdict(row) for row in rows.values()]))
     if wanted.report:
-        wanted.report.write_text(report(rows, wanted.seconds))
+        wanted.report.write_text(report(list(rows.values())))
 
 
 if __name__ == "__main__":
