@@ -81,18 +81,13 @@ class Counts:
         """Return of how many cards nothing more will come."""
         return self.done + self.failed + self.withheld + self.cancelled
 
-    @property
-    def lost(self) -> int:
-        """Return how many came to nothing."""
-        return self.failed + self.withheld
-
     def end(self, *, cancelled: bool) -> JobState:
-        """Return how a job with these ends."""
+        """Return how a job with these ends: a card that the school holds back is no failure of the job's."""
         if cancelled:
             return JobState.CANCELLED
-        if self.done == self.total:
+        if self.done and self.done + self.withheld == self.total:
             return JobState.SUCCEEDED
-        return JobState.COMPLETED_WITH_ERRORS if self.done else JobState.FAILED
+        return JobState.COMPLETED_WITH_ERRORS if self.done or not self.failed else JobState.FAILED
 
 
 @dataclass(frozen=True, slots=True)

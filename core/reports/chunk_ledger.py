@@ -148,7 +148,7 @@ class ChunkLedger:
     async def _count(self, tx: Transaction, claimed: Claimed) -> Counts:
         counts = await batch_store.counts(tx, claimed.job_id)
         await job_store.mark_progress(
-            tx, claimed.job_id, done=counts.over, failed=counts.lost, total=counts.total, now=self._clock.now()
+            tx, claimed.job_id, done=counts.over, failed=counts.failed, total=counts.total, now=self._clock.now()
         )
         await batch_store.pack_if_printed(tx, claimed.job_id)
         return counts

@@ -126,15 +126,15 @@ class PackingDesk:
                 raise LeaseLost("the batch is another worker's now")
             now, counts = self._clock.now(), await batch_store.counts(tx, claimed.job_id)
             job = await job_store.mark_progress(
-                tx, claimed.job_id, done=counts.over, failed=counts.lost, total=counts.total, now=now
+                tx, claimed.job_id, done=counts.over, failed=counts.failed, total=counts.total, now=now
             )
             state = counts.end(cancelled=job is not None and job.cancel_requested)
             if problem is not None and state is JobState.SUCCEEDED:
                 state = JobState.COMPLETED_WITH_ERRORS
-            if state is JobState.FAILED:
+            if not counts.done and state is not JobState.CANCELLED:
                 problem = {"title": "No card was printed", "detail": "The list of cards says why for each student."}
             await job_store.finish(tx, claimed.job_id, state=state, error=problem, result=_told(counts), now=now)
-        log.info("batch_ended", job_id=str(claimed.job_id), state=state.value, done=counts.done, failed=counts.lost)
+        log.info("batch_ended", job_id=str(claimed.job_id), state=state.value, done=counts.done, failed=counts.failed)
 
     async def _renew(self, claimed: Claimed) -> Hold:
         async with self._db.dispatch() as tx:

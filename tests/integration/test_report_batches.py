@@ -294,14 +294,16 @@ async def test_blocked_cards_are_refused_left_out_or_printed(
 async def test_withheld_cards_are_not_printed(
     db: PostgresDatabase, database_url: str, browser: ChromiumRenderer, store: LocalObjectStore
 ) -> None:
-    """Where the release policy holds a card back, the batch says so in words and prints none."""
+    """Where the release policy holds cards back, the batch says so in words, prints none, and none counts as failed."""
     school = await marked_class(db)
     await settle(db, school, PolicyKind.REPORT_RELEASE, withholdUnpaid=True, overdueOnly=False)
     await charge(db, school, 5_000_00, date(2027, 10, 1))
     job = (await asked(db, school)).job.id
     async with printing(db, database_url, browser, store=store):
         told = await ended(db, school, job)
-    assert (told.counts.withheld, told.job.state) == (2, JobState.FAILED)
+    assert (told.counts.withheld, told.job.failed, told.job.state) == (2, 0, JobState.COMPLETED_WITH_ERRORS)
+    assert told.job.error
+    assert told.job.error["title"] == "No card was printed"
     assert all("bursar" in item.reason for item in await items_of(db, school, job))
 
 

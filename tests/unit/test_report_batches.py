@@ -33,13 +33,16 @@ def test_large_classes_are_parted_evenly_and_small_ones_share(classes: list[int]
     [
         (Counts(total=3, done=3, failed=0, withheld=0, cancelled=0), False, JobState.SUCCEEDED),
         (Counts(total=3, done=2, failed=1, withheld=0, cancelled=0), False, JobState.COMPLETED_WITH_ERRORS),
-        (Counts(total=3, done=2, failed=0, withheld=1, cancelled=0), False, JobState.COMPLETED_WITH_ERRORS),
+        (Counts(total=3, done=2, failed=0, withheld=1, cancelled=0), False, JobState.SUCCEEDED),
+        (Counts(total=3, done=1, failed=1, withheld=1, cancelled=0), False, JobState.COMPLETED_WITH_ERRORS),
+        (Counts(total=3, done=0, failed=0, withheld=3, cancelled=0), False, JobState.COMPLETED_WITH_ERRORS),
+        (Counts(total=3, done=0, failed=2, withheld=1, cancelled=0), False, JobState.FAILED),
         (Counts(total=3, done=0, failed=3, withheld=0, cancelled=0), False, JobState.FAILED),
         (Counts(total=3, done=1, failed=0, withheld=0, cancelled=2), True, JobState.CANCELLED),
     ],
 )
 def test_a_job_ends_by_what_came_of_its_cards(counts: Counts, cancelled: bool, state: JobState) -> None:
-    """All printed, some, none, or stopped: four ends; what was lost counts as over."""
+    """Printed as far as the school lets it, in part, not at all, or stopped: four ends; what is withheld is no error."""
     assert counts.end(cancelled=cancelled) is state
     assert counts.over == counts.total
 
