@@ -7,7 +7,7 @@ from functools import partial
 from cluster.settings import Settings
 from cluster.version import version
 from cluster.wiring_ground import begin_telemetry, database_url, installation_key, open_database
-from cluster.wiring_objects import fonts_of, open_objects
+from cluster.wiring_objects import open_objects
 from cluster.wiring_senders import make_devices, receipt_keys
 from cluster.wiring_workers import (
     notifier_backlog,
@@ -36,6 +36,7 @@ from core.notifications.webhooks import Webhooks
 from core.notifications.webhooks_signing import WebhookSecrets
 from core.ports import Database
 from core.reports.batches import Batches
+from core.reports.faces import css
 from core.reports.handouts import Handouts
 from core.reports.previews import Previews
 from core.reports.printing_queue import PRINTED_CHANNEL, PrintQueue
@@ -121,20 +122,19 @@ async def open_services(settings: Settings, clock: Clock | None = None) -> Async
             report_records=ReportRecords.over(db, objects, clock),
             prints=prints,
             batches=Batches(db, clock),
-            previews=Previews(db, Snapshots(db, clock), prints, objects, fonts=fonts_of(settings)),
+            previews=Previews(db, Snapshots(db, clock), prints, objects),
             handouts=Handouts.over(
                 db,
                 objects,
                 clock,
                 prints,
-                fonts=fonts_of(settings),
                 verify_url=f"{settings.http.url}/verify",
             ),
             timetables=Timetables.over(
                 db,
                 clock,
                 calendar_tokens=make_calendar_tokens(settings),
-                sheets=SheetsBy(printer=prints, fonts_css=partial(fonts_of(settings).css, "sans"), merge=merge),
+                sheets=SheetsBy(printer=prints, fonts_css=partial(css, "sans"), merge=merge),
             ),
             notifications=Notifications.over(db, clock),
             devices=make_devices(settings, db, clock),

@@ -20,6 +20,7 @@ from core.reports import batch_store
 from core.reports.archive import Archivist
 from core.reports.chunk_ledger import ChunkLedger
 from core.reports.chunks import ChunkDesk, ChunkPolicy
+from core.reports.faces import css
 from core.reports.fonts import Fonts
 from core.reports.packing import PackingDesk
 from core.reports.printing_desk import PrintingDesk
@@ -65,7 +66,6 @@ async def open_printer(settings: Settings, name: str) -> AsyncIterator[Worker]:
             store=store,
             snapshots=Snapshots(db, clock),
             release=Release(db, clock),
-            fonts=fonts,
             verify_url=verify_url(settings),
             policy=policy,
         )
@@ -75,9 +75,6 @@ async def open_printer(settings: Settings, name: str) -> AsyncIterator[Worker]:
             async with db.dispatch() as tx:
                 await batch_store.keep_alive(tx, clock.now())
 
-        async def other_typeface() -> None:  # cut once a machine, while the first cards are printed already
-            await asyncio.to_thread(fonts.css, "serif")
-
         def figures() -> Mapping[str, float]:
             return {"cards_printed": float(chunks.printed), "documents_printed": float(documents.printed)}
 
@@ -86,21 +83,21 @@ async def open_printer(settings: Settings, name: str) -> AsyncIterator[Worker]:
                 await browser.rest(settings.reports.browser_idle_s)
 
         printing = PrintingWorker(
-            [documents, InTurn([packing, chunks])], signal, upkeep=[keep_alive, documents.sweep, rest, other_typeface]
+            [documents, InTurn([packing, chunks])], signal, upkeep=[keep_alive, documents.sweep, rest]
         )
         prepare = partial(_cut, fonts) if settings.reports.browser_idle_s else partial(_warm, browser, fonts)
         yield PdfWorker(printing, prepare=prepare, give_back=ledger.release, figures=figures)
 
 
-async def _cut(fonts: Fonts) -> str:
-    """Have the typeface cut that nearly all cards are set in, once a machine, so that nobody waits for that."""
-    return await asyncio.to_thread(fonts.css, "sans")
+async def _cut(fonts: Fonts) -> None:
+    """Have the typefaces cut, once a machine, so that nobody waits for that."""
+    await asyncio.to_thread(fonts.files)
 
 
 async def _warm(browser: ChromiumRenderer, fonts: Fonts) -> None:
     """Start the browser and let it print once, so that nobody waits for that either."""
-    css = await _cut(fonts)
-    page = f"<!doctype html><style>{css}p{{font-family:Card}}b{{font-weight:700}}</style><p>Ẹ̀kọ́ <b>ọ̀rẹ́</b></p>"
+    await _cut(fonts)
+    page = f"<!doctype html><style>{css('sans')}p{{font-family:Card}}b{{font-weight:700}}</style><p>Ẹ̀kọ́ <b>ọ̀rẹ́</b></p>"
     await browser.render(page, deadline_s=60.0)
 
 

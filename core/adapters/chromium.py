@@ -53,7 +53,7 @@ _FONT_CONFIGURATION = (
     '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">'
     "<fontconfig><dir>{folder}/fonts</dir><cachedir>{folder}/fonts-cache</cachedir></fontconfig>"
 )
-"""The browser sees one font, whatever the machine has, so that a card looks the same everywhere."""
+"""The browser sees the fonts of cards alone, whatever the machine has, so that a card looks the same everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class ChromiumRenderer:
     def __init__(
         self, program: Path, *, fonts: Fonts, folder: Path | None = None, limits: Limits | None = None
     ) -> None:
-        """Take the browser's program, its only font and where its profile may lie; nothing is started yet."""
+        """Take the browser's program, its only fonts and where its profile may lie; nothing is started yet."""
         self._program = program
         self._fonts = fonts
         self._parent = folder or Path(tempfile.gettempdir())
@@ -240,9 +240,9 @@ class ChromiumRenderer:
         self._parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(self._parent)
         folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._parent))
-        # On a machine without any font Chromium fails to load a document's own the first time.
         (folder / "fonts").mkdir()
-        (folder / "fonts" / "sans.ttf").write_bytes(self._fonts.file("sans", 400))
+        for name, content in self._fonts.files().items():
+            (folder / "fonts" / name).write_bytes(content)
         (folder / "fonts.conf").write_text(_FONT_CONFIGURATION.format(folder=folder))
         return folder
 

@@ -10,7 +10,6 @@ from core.reports import record_store, rights, style_store
 from core.reports.broadsheet import Broadsheet, broadsheet_of
 from core.reports.broadsheet_workbook import workbook_of
 from core.reports.card import CardStyle
-from core.reports.fonts import Fonts
 from core.reports.layout import render_broadsheet
 from core.reports.pictures import StoredPictures
 from core.reports.printing_queue import PrintQueue
@@ -20,20 +19,17 @@ from core.reports.snapshots import Snapshots
 class Broadsheets:
     """Makes broadsheets of the records as they are now."""
 
-    def __init__(
-        self, db: Database, objects: ObjectStore, snapshots: Snapshots, prints: PrintQueue, *, fonts: Fonts
-    ) -> None:
+    def __init__(self, db: Database, objects: ObjectStore, snapshots: Snapshots, prints: PrintQueue) -> None:
         self._db = db
         self._objects = objects
         self._snapshots = snapshots
         self._prints = prints
-        self._fonts = fonts
 
     async def pdf(self, principal: Principal, *, term_id: TermId, class_arm_id: ClassArmId) -> bytes:
         """Return the broadsheet as a PDF on A4 across: to leaders and the class teacher. Raises ``NotFound``."""
         sheet, style = await self._read(principal, term_id, class_arm_id)
         pictures = StoredPictures(self._objects, principal.school)
-        html = await render_broadsheet(sheet, style, pictures, fonts=self._fonts)
+        html = await render_broadsheet(sheet, style, pictures)
         return await self._prints.print(principal.school, html, landscape=True)
 
     async def workbook(self, principal: Principal, *, term_id: TermId, class_arm_id: ClassArmId) -> bytes:

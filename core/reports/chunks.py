@@ -19,7 +19,6 @@ from core.reports.batch_records import Batch, ChunkTask, Claimed, PrintedCard, o
 from core.reports.card import Card, CardStyle
 from core.reports.checking import check_card
 from core.reports.chunk_ledger import ChunkLedger
-from core.reports.fonts import Fonts
 from core.reports.layout import render_cards
 from core.reports.leases import Lease, LeaseLost, StopAsked
 from core.reports.pictures import StoredPictures
@@ -91,7 +90,6 @@ class ChunkDesk:
         store: ObjectStore,
         snapshots: Snapshots,
         release: Release,
-        fonts: Fonts,
         verify_url: str,
         policy: ChunkPolicy | None = None,
     ) -> None:
@@ -101,7 +99,6 @@ class ChunkDesk:
         self._store = store
         self._snapshots = snapshots
         self._release = release
-        self._fonts = fonts
         self._verify_url = verify_url
         self._policy = policy or ChunkPolicy()
         self.printed = 0
@@ -192,7 +189,7 @@ class ChunkDesk:
 
     async def _render_together(self, cards: Sequence[Card], style: CardStyle, pictures: ImageSource) -> list[_Part]:
         with span("lay-out-cards", cards=len(cards)):
-            html = await render_cards(cards, style, pictures, verify_url=self._verify_url, fonts=self._fonts)
+            html = await render_cards(cards, style, pictures, verify_url=self._verify_url)
         deadline_s = self._policy.print_s + len(cards) * self._policy.print_s_a_card
         with span("print-cards", cards=len(cards)), PRINT_DURATION.labels("chunk").time():
             pdf = await self._renderer.render(html, tagged=style.tagged, deadline_s=deadline_s)

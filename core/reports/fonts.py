@@ -1,10 +1,10 @@
 """The typefaces of cards, cut once to the letters schools need, so that nothing need be installed on the machine.
 
-Noto Sans and Noto Serif (SIL Open Font License) come through packages, as variable fonts of 2 MB each. A document
-carries two weights of one of them; cut down, printing takes a fraction of the processor time of the whole.
+Noto Sans and Noto Serif (SIL Open Font License) come through packages, as variable fonts of 2 MB each. The browser is
+given two weights of both as files when it starts, and documents name them: carried by each document, they would be
+nine tenths of it, and would be read and checked anew each time.
 """
 
-import base64
 import hashlib
 import io
 import os
@@ -13,20 +13,19 @@ from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.scaleUpem import scale_upem
 from fontTools.varLib.instancer import instantiateVariableFont
 
-Face = Literal["sans", "serif"]
+from core.reports.faces import STYLES, Face
 
 _PACKAGES: dict[Face, tuple[str, str]] = {
     "sans": ("fontpkg_noto_sans", "files/NotoSans[wdth,wght].ttf"),
     "serif": ("fontpkg_noto_serif", "files/NotoSerif[wdth,wght].ttf"),
 }
-WEIGHTS = (400, 700)
 _FEATURES = ("ccmp", "locl", "mark", "mkmk", "kern", "tnum", "lnum")
 """``mark`` and ``mkmk`` set tone marks over dotted letters; ``tnum`` keeps columns of figures straight."""
 _UNITS = 2048
@@ -47,24 +46,18 @@ LETTERS = (
 
 
 class Fonts:
-    """Typefaces as style sheets, made once a process, and once a machine where a folder is given."""
+    """Typefaces as files, made once a process, and once a machine where a folder is given."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """Keep cut fonts in a folder, which any number of processes may share."""
         self._folder = folder
-        self.css = cache(self._css)
-        self.file = cache(self._file)
+        self.files = cache(self._files)
 
-    def _css(self, face: Face) -> str:
-        """Return the rules that give a document the face by the name ``Card``."""
-        return "".join(
-            f"@font-face{{font-family:Card;font-weight:{weight};src:url(data:font/ttf;base64,"
-            f"{base64.b64encode(self.file(face, weight)).decode()})}}"
-            for weight in WEIGHTS
-        )
+    def _files(self) -> dict[str, bytes]:
+        """Return every weight of every face by a file's name, as TrueType cut to ``LETTERS``."""
+        return {f"{face}-{weight}.ttf": self._file(face, weight) for face in _PACKAGES for weight in STYLES}
 
     def _file(self, face: Face, weight: int) -> bytes:
-        """Return one weight of a face as TrueType, cut to ``LETTERS``."""
         if self._folder is None:
             return cut(face, weight)
         place = self._folder / f"{face}-{weight}-{_edition(face)}.ttf"
@@ -82,7 +75,7 @@ def whole(face: Face) -> bytes:
 def cut(face: Face, weight: int) -> bytes:
     """Return one weight of a face with ``LETTERS`` alone, as TrueType."""
     font = TTFont(io.BytesIO(_with_letters(face)), recalcTimestamp=False)
-    still = instantiateVariableFont(font, {"wght": weight, "wdth": 100}, inplace=True)
+    still = instantiateVariableFont(font, {"wght": weight, "wdth": 100}, inplace=True, updateFontNames=True)
     scale_upem(still, _UNITS)
     return _saved(still)
 
@@ -125,7 +118,7 @@ def _saved(font: TTFont) -> bytes:
 
 def _edition(face: Face) -> str:
     """Return what tells a cut font from one that another release would make."""
-    made_of = (version(_PACKAGES[face][0]), version("fonttools"), _FEATURES, LETTERS, _MULTIPLE, _UNITS)
+    made_of = (version(_PACKAGES[face][0]), version("fonttools"), _FEATURES, LETTERS, _MULTIPLE, _UNITS, STYLES)
     return hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]
 
 

@@ -6,7 +6,6 @@ from typing import Self
 from core.clock import Clock
 from core.ports import Database, ObjectStore
 from core.reports.broadsheets import Broadsheets
-from core.reports.fonts import Fonts
 from core.reports.handing_out import HandingOut
 from core.reports.printing_queue import PrintQueue
 from core.reports.publishing import Publishing
@@ -31,14 +30,13 @@ class Handouts:
         clock: Clock,
         prints: PrintQueue,
         *,
-        fonts: Fonts,
         verify_url: str,
     ) -> Self:
         """Return them over their ports."""
         release, snapshots = Release(db, clock), Snapshots(db, clock)
-        reprinting = Reprinting(db, objects, snapshots, prints, fonts=fonts, verify_url=verify_url)
+        reprinting = Reprinting(db, objects, snapshots, prints, verify_url=verify_url)
         return cls(
             Publishing(db, clock, release),
             HandingOut(db, objects, clock, snapshots=snapshots, release=release, reprinting=reprinting),
-            Broadsheets(db, objects, snapshots, prints, fonts=fonts),
+            Broadsheets(db, objects, snapshots, prints),
         )

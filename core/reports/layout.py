@@ -16,7 +16,7 @@ from core.reports import wording
 from core.reports.broadsheet import Broadsheet
 from core.reports.card import Card, CardStyle
 from core.reports.charts import Point, labels_of, trend
-from core.reports.fonts import Fonts
+from core.reports.faces import css
 from core.reports.images import load_all
 from core.reports.ports import ImageSource
 from core.reports.splitting import destination
@@ -53,7 +53,6 @@ async def render_cards(
     images: ImageSource,
     *,
     verify_url: str,
-    fonts: Fonts | None = None,
 ) -> str:
     """Return one HTML document of cards, each on pages of its own under a named destination.
 
@@ -62,7 +61,6 @@ async def render_cards(
         style: how the school's cards look.
         images: where logo, photographs and signatures are.
         verify_url: the address of the page that answers for serials, which the serial is put behind; empty: no code.
-        fonts: where cut typefaces are kept; without, they are cut once in this process.
     """
     keys = [style.logo_key, *(key for card in cards for key in _picture_keys(card, style))]
     pictures = await load_all(images, keys)
@@ -72,7 +70,7 @@ async def render_cards(
         .render(
             cards=cards,
             style=style,
-            theme=theme_of(style, fonts),
+            theme=theme_of(style),
             pictures={key: Markup(uri) for key, uri in pictures.items()},  # noqa: S704 - base64 that was encoded here
             shared=_shared(cards, style),
             verify_url=verify_url.rstrip("/"),
@@ -80,9 +78,7 @@ async def render_cards(
     )
 
 
-async def render_broadsheet(
-    sheet: Broadsheet, style: CardStyle, images: ImageSource, *, fonts: Fonts | None = None
-) -> str:
+async def render_broadsheet(sheet: Broadsheet, style: CardStyle, images: ImageSource) -> str:
     """Return a class's broadsheet as an HTML document for A4 across; ``landscape`` is to be asked of the printer."""
     key = style.logo_key or sheet.school.logo
     crest = (await load_all(images, [key])).get(key or "", "")
@@ -92,22 +88,16 @@ async def render_broadsheet(
         .render(
             sheet=sheet,
             style=style,
-            theme=theme_of(style, fonts),
+            theme=theme_of(style),
             crest=Markup(crest),  # noqa: S704 - base64 that was encoded here
             figures=_lines_of_figures(sheet),
         )
     )
 
 
-def theme_of(style: CardStyle, fonts: Fonts | None = None) -> Theme:
+def theme_of(style: CardStyle) -> Theme:
     """Return a school's look with its typeface."""
-    css = (fonts or _fonts()).css(style.font)
-    return Theme(style, Markup(css), _ink_on(style.primary))  # noqa: S704 - made here of base64 and constants
-
-
-@cache
-def _fonts() -> Fonts:
-    return Fonts()
+    return Theme(style, Markup(css(style.font)), _ink_on(style.primary))  # noqa: S704 - made of constants
 
 
 @cache

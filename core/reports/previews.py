@@ -6,7 +6,6 @@ from core.ids import SessionId, StudentId, TermId
 from core.ports import Database, ObjectStore
 from core.reports import record_store, style_store
 from core.reports.card import CardStyle
-from core.reports.fonts import Fonts
 from core.reports.layout import render_cards
 from core.reports.pictures import StoredPictures
 from core.reports.printing_queue import PrintQueue
@@ -23,14 +22,11 @@ class Previews:
         snapshots: Snapshots,
         prints: PrintQueue,
         objects: ObjectStore,
-        *,
-        fonts: Fonts,
     ) -> None:
         self._db = db
         self._snapshots = snapshots
         self._prints = prints
         self._objects = objects
-        self._fonts = fonts
 
     async def single(
         self,
@@ -54,5 +50,5 @@ class Previews:
             if head is None or head.session_id != session_id:
                 raise NotFound("there is no such term in this session")
             pictures = StoredPictures(self._objects, principal.school)
-            html = await render_cards([card], style, pictures, verify_url="", fonts=self._fonts)
+            html = await render_cards([card], style, pictures, verify_url="")
             return await self._prints.print(principal.school, html, tagged=style.tagged)

@@ -6,7 +6,6 @@ from core.ids import ReportSnapshotId, SchoolId
 from core.ports import Database, ObjectStore
 from core.reports import style_store
 from core.reports.checking import check_card
-from core.reports.fonts import Fonts
 from core.reports.layout import render_cards
 from core.reports.pictures import StoredPictures
 from core.reports.printing_queue import PrintQueue
@@ -26,14 +25,12 @@ class Reprinting:
         snapshots: Snapshots,
         prints: PrintQueue,
         *,
-        fonts: Fonts,
         verify_url: str,
     ) -> None:
         self._db = db
         self._objects = objects
         self._snapshots = snapshots
         self._prints = prints
-        self._fonts = fonts
         self._verify_url = verify_url
 
     async def file_of(self, school: SchoolId, snapshot: ReportSnapshotId, key: str | None) -> str:
@@ -54,7 +51,7 @@ class Reprinting:
             (card,) = await self._snapshots.load(tx, [snapshot])
             style = (await style_store.style_of(tx)).style
         pictures = StoredPictures(self._objects, school)
-        html = await render_cards([card], style, pictures, verify_url=self._verify_url, fonts=self._fonts)
+        html = await render_cards([card], style, pictures, verify_url=self._verify_url)
         pdf = await self._prints.print(school, html, tagged=style.tagged)
         await asyncio.to_thread(check_card, pdf, card)
         return pdf

@@ -105,8 +105,7 @@ async def measure(url: str, folder: Path, students: int, plain: int) -> Figures:
         }
         settings = settings_for(url, folder / "state")
         fonts = fonts_of(settings)
-        for face in ("sans", "serif"):  # cut once a machine, not by each printer at the same moment
-            await asyncio.to_thread(fonts.css, face)
+        await asyncio.to_thread(fonts.files)  # once a machine, not by each printer at the same moment
         async with printers(_PRINTERS, environment) as found, _previews(settings) as previews:
             batch = await _batch(db, school, found)
             _tell("batch", {name: value for name, value in batch.items() if name != "job"})

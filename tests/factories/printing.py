@@ -11,7 +11,7 @@ from core.errors import NotFound
 from core.reports.fonts import Fonts
 
 FONTS = Fonts()
-"""Typefaces of this test run: each is cut when it is first asked for, which takes a second or two."""
+"""Typefaces of this test run, cut when they are first asked for, which takes some seconds."""
 
 
 class NoImages:

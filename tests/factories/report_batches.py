@@ -60,7 +60,6 @@ def make_chunk_desk(
         store=store,
         snapshots=Snapshots(db, clock),
         release=Release(db, clock),
-        fonts=FONTS,
         verify_url="https://school.example/verify",
         policy=policy,
     )

@@ -130,14 +130,14 @@ async def test_killed_owner_leaves_no_browser(folder: Path) -> None:
     """When the process that prints is killed, its browser and driver end too."""
     script = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom core.adapters.chromium import ChromiumRenderer\n"
-        "class Fonts:\n    def file(self, *_): return Path(sys.argv[1]).read_bytes()\n"
+        "class Fonts:\n    def files(self): return {'sans.ttf': Path(sys.argv[1]).read_bytes()}\n"
         "async def main():\n"
         f"    r = ChromiumRenderer(Path({str(program())!r}), fonts=Fonts(), folder=Path({str(folder)!r}))\n"
         "    await r.start()\n    print('ready', flush=True)\n    await asyncio.sleep(600)\n"
         "asyncio.run(main())\n"
     )
     font = folder.with_name("font.ttf")
-    font.write_bytes(FONTS.file("sans", 400))
+    font.write_bytes(FONTS.files()["sans-400.ttf"])
     owner = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, str(font), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
     )

@@ -16,7 +16,6 @@ from core.reports.broadsheet import broadsheet_of
 from core.reports.bundle import bundle
 from core.reports.card import Card, CardStyle, Signature
 from core.reports.checking import check_card
-from core.reports.fonts import Fonts
 from core.reports.layout import render_broadsheet, render_cards
 from core.reports.ports import ImageSource, WrongContent
 from core.reports.splitting import split
@@ -29,17 +28,17 @@ DEADLINE_S = 60.0
 
 
 class Press:
-    """A browser with its fonts, as tests use it."""
+    """A browser as tests use it."""
 
-    def __init__(self, renderer: ChromiumRenderer, fonts: Fonts) -> None:
-        """Take both."""
-        self.renderer, self.fonts = renderer, fonts
+    def __init__(self, renderer: ChromiumRenderer) -> None:
+        """Take it."""
+        self.renderer = renderer
 
     async def document(
         self, made: Sequence[Card], style: CardStyle = STYLE, images: ImageSource | None = None, verify: str = VERIFY
     ) -> bytes:
         """Print cards as one document."""
-        html = await render_cards(made, style, images or NoImages(), verify_url=verify, fonts=self.fonts)
+        html = await render_cards(made, style, images or NoImages(), verify_url=verify)
         return await self.renderer.render(html, tagged=style.tagged, deadline_s=DEADLINE_S)
 
     async def pages(self, card: Card, style: CardStyle = STYLE) -> list[PageFound]:
@@ -53,7 +52,7 @@ async def press(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Press
     program = find_browser()
     assert program, "there is no Chromium: run `make setup`"
     renderer = ChromiumRenderer(program, fonts=FONTS, folder=tmp_path_factory.mktemp("browser"))
-    yield Press(renderer, FONTS)
+    yield Press(renderer)
     await renderer.close()
 
 
@@ -238,7 +237,7 @@ async def test_card_of_almost_nothing_prints(press: Press) -> None:
 async def test_broadsheet_shows_all_and_repeats_its_head(press: Press) -> None:
     """A broadsheet lies across, holds every student and subject, and repeats its head on each page."""
     sheet = broadsheet_of(cards(40, seed=5))
-    html = await render_broadsheet(sheet, STYLE, NoImages(), fonts=press.fonts)
+    html = await render_broadsheet(sheet, STYLE, NoImages())
     pages = pages_of(await press.renderer.render(html, landscape=True, deadline_s=DEADLINE_S))
     assert len(pages) == 3
     said = "".join(page.text for page in pages)
@@ -256,7 +255,7 @@ async def test_template_is_as_it_was_looked_at(press: Press, kind: str) -> None:
     if kind == "report-card":
         (page,) = await press.pages(make_card(next_term_begins=date(2028, 1, 10), overall_average=Decimal("71.8")))
     else:
-        html = await render_broadsheet(broadsheet_of(cards(8, seed=5)), STYLE, NoImages(), fonts=press.fonts)
+        html = await render_broadsheet(broadsheet_of(cards(8, seed=5)), STYLE, NoImages())
         (page,) = pages_of(await press.renderer.render(html, landscape=True, deadline_s=DEADLINE_S))
     wanted = GOLDEN[kind]
     for words, (left, top) in wanted.items():

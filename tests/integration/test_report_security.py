@@ -171,7 +171,7 @@ async def test_hostile_records_print_as_they_are_written(listener: Listener, ren
     at = f"http://127.0.0.1:{listener.port}"
     for name, markup in corpus(at).items():
         card = _hostile(markup)
-        html = await render_cards([card], CardStyle(), NoImages(), verify_url="https://school.example/v", fonts=FONTS)
+        html = await render_cards([card], CardStyle(), NoImages(), verify_url="https://school.example/v")
         assert markup not in html, name
         assert at not in html.split("<style>", 1)[1].split("</style>", 1)[0], name
         if name in {"script", "import", "svg"}:
@@ -185,7 +185,7 @@ async def test_style_sheet_cannot_be_left(renderer: ChromiumRenderer) -> None:
     """A name that would end a string, a rule or the style sheet itself is shown below the page as it is written."""
     name = 'Ada"; } </style><h1>Forged</h1><style> @page { margin: 0 } \\a'
     card = make_card().model_copy(update={"student": make_card().student.model_copy(update={"name": name})})
-    html = await render_cards([card], CardStyle(), NoImages(), verify_url="", fonts=FONTS)
+    html = await render_cards([card], CardStyle(), NoImages(), verify_url="")
     assert html.count("</style>") == 1
     pdf = await renderer.render(html, deadline_s=DEADLINE_S)
     check_card(pdf, card)
@@ -196,7 +196,7 @@ async def test_name_of_a_megabyte_is_cut(renderer: ChromiumRenderer) -> None:
     """A name of a megabyte is cut to what a card is wide, and the card still prints on one page."""
     student = make_card().student.model_copy(update={"name": "Ọlá" * 350_000})
     card = make_card().model_copy(update={"student": student})
-    html = await render_cards([card], CardStyle(), NoImages(), verify_url="", fonts=FONTS)
+    html = await render_cards([card], CardStyle(), NoImages(), verify_url="")
     assert len(html) < 1_000_000
     pdf = await renderer.render(html, deadline_s=DEADLINE_S)
     check_card(pdf, card)
@@ -215,9 +215,7 @@ async def test_only_checked_pictures_are_shown(renderer: ChromiumRenderer) -> No
     images = Images({**wrong, "good": picture(kind="JPEG")})
     for key in (*wrong, "http://169.254.169.254/", "file:///etc/passwd"):
         signed = (Signature(title="Principal", image_key=key), Signature(title="Teacher", image_key="good"))
-        html = await render_cards(
-            [make_card(signatures=signed)], CardStyle(logo_key=key), images, verify_url="", fonts=FONTS
-        )
+        html = await render_cards([make_card(signatures=signed)], CardStyle(logo_key=key), images, verify_url="")
         assert html.count("data:image/") == 1, key
         assert "169.254" not in html
         assert "/etc/passwd" not in html

@@ -6,13 +6,14 @@ import pytest
 
 from cluster.checks import find_browser
 from core.adapters.chromium import ChromiumRenderer
+from core.reports.faces import css
 from core.timetable.grid import grid, overview
 from core.timetable.model import Calendar, Day, Group, Period, Problem, Timetable
 from core.timetable.pages import PageLook, overview_page, timetable_page
 from tests.factories.printing import FONTS, pages_of
 from tests.factories.tiny_school import in_rooms, lesson, school, timetable
 
-LOOK = PageLook(school="Queen Amina College", note="Version 3", fonts_css=FONTS.css("sans"))
+LOOK = PageLook(school="Queen Amina College", note="Version 3", fonts_css=css("sans"))
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def test_large_classes_are_parted_evenly_and_small_ones_share(classes: list[int]
     ],
 )
 def test_a_job_ends_by_what_came_of_its_cards(counts: Counts, cancelled: bool, state: JobState) -> None:
-    """Printed as far as the school lets it, in part, not at all, or stopped: four ends; what is withheld is no error."""
+    """Printed as far as the school lets it, in part, not at all, or stopped: what is withheld is no failure."""
     assert counts.end(cancelled=cancelled) is state
     assert counts.over == counts.total
 
