@@ -36,6 +36,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NAMES = [form.name for form in FORMATS]
 _WRITTEN = [form.name for form in FORMATS if form.exported]
 _form = click.option("--format", "form", type=click.Choice(_NAMES), help="The file's form, where it does not tell.")
+_instance = click.option("--instance", metavar="ID", help="Which problem is meant, where the file holds several.")
 _json = click.option("--json", "as_json", is_flag=True, help="End with one JSON object.")
 
 
@@ -55,6 +56,7 @@ def command() -> None:
 @click.option("--first", is_flag=True, help="Stop at the first that breaks no rule.")
 @click.option("--address", help="Race on this Ray cluster; `auto` for the one that runs here.")
 @_form
+@_instance
 @_json
 @click.pass_context
 def solve_command(
@@ -68,6 +70,7 @@ def solve_command(
     first: bool,
     address: str | None,
     form: str | None,
+    instance: str | None,
     as_json: bool,
 ) -> None:
     """Find a timetable that breaks no rule, and make it better until the time is up. Ctrl-C keeps the best.
@@ -77,7 +80,7 @@ def solve_command(
     if address is None and not are_compiled():
         click.echo("Compiling the solvers (once, about half a minute) ...", err=True)
         compile_kernels()
-    began, source = time.monotonic(), _Source(file, form)
+    began, source = time.monotonic(), _Source(file, form, instance)
     budget = Budget(seconds=seconds, seed=seed, feasibility_only=first)
     with words.progress(Console(stderr=True, highlight=False), quiet=as_json) as report:
         if address is None:
@@ -100,17 +103,20 @@ def solve_command(
 @click.argument("file", type=_FILE)
 @click.argument("solution", type=_FILE, required=False)
 @_form
+@_instance
 @_json
 @click.pass_context
-def check_command(ctx: click.Context, *, file: Path, solution: Path | None, form: str | None, as_json: bool) -> None:
+def check_command(
+    ctx: click.Context, *, file: Path, solution: Path | None, form: str | None, instance: str | None, as_json: bool
+) -> None:
     """Name every rule that a timetable breaks; without one, whether the problem can be read and makes sense.
 
     Exit code 0: valid; 1: a rule is broken; 2: a file can't be read.
     """
-    source = _Source(file, form)
+    source = _Source(file, form, instance)
     problem, verdict = source.problem(), None
     if solution is not None:
-        problem, timetable = source.form.read_judged(source.data, solution.read_bytes())
+        problem, timetable = source.form.read_judged(source.data, solution.read_bytes(), instance)
         verdict = validate(problem, timetable, complete=True)
     notes = source.read.notes
     if as_json:
@@ -129,13 +135,14 @@ def check_command(ctx: click.Context, *, file: Path, solution: Path | None, form
     "--seconds", type=click.FloatRange(0.1, 3_600), default=_EXPLAIN_S, show_default=True, help="Time in all."
 )
 @_form
+@_instance
 @click.pass_context
-def explain_command(ctx: click.Context, *, file: Path, seconds: float, form: str | None) -> None:
+def explain_command(ctx: click.Context, *, file: Path, seconds: float, form: str | None, instance: str | None) -> None:
     """Say why there is no timetable: the fewest rules that can't hold together.
 
     Exit code 0: nothing stands against one; 1: there is none, and this is why; 2: the file can't be read.
     """
-    source, console = _Source(file, form), Console(highlight=False, soft_wrap=True)
+    source, console = _Source(file, form, instance), Console(highlight=False, soft_wrap=True)
     is_impossible = words.tell_why(source.problem(), seconds, console)
     words.tell_notes(source.read.notes, console)
     ctx.exit(BROKEN if is_impossible else FOUND)
@@ -147,18 +154,26 @@ def explain_command(ctx: click.Context, *, file: Path, seconds: float, form: str
 @click.option("--solution", type=_FILE, help="A timetable of the file, where it does not hold one itself.")
 @click.option("--format", "form", type=click.Choice(_WRITTEN), help="The form to write, where OUT does not tell.")
 @click.option("--from", "read_as", type=click.Choice(_NAMES), help="The file's form, where it does not tell.")
+@_instance
 @_json
 def convert_command(
-    *, file: Path, out: Path, solution: Path | None, form: str | None, read_as: str | None, as_json: bool
+    *,
+    file: Path,
+    out: Path,
+    solution: Path | None,
+    form: str | None,
+    read_as: str | None,
+    instance: str | None,
+    as_json: bool,
 ) -> None:
     """Write a problem, with its timetable where there is one, in the form of another program.
 
     What a form has no word for is named. Exit code 0: written; 2: the file can't be read, or the form can't hold it.
     """
-    source = _Source(file, read_as)
+    source = _Source(file, read_as, instance)
     problem, timetable = source.problem(), source.read.timetable
     if solution is not None:
-        problem, timetable = source.form.read_judged(source.data, solution.read_bytes())
+        problem, timetable = source.form.read_judged(source.data, solution.read_bytes(), instance)
     notes = [*source.read.notes, *source.write(out, problem, timetable, form)]
     if as_json:
         placed = len(timetable.placements) if timetable else 0
@@ -171,13 +186,14 @@ def convert_command(
 class _Source:
     """A file with what is in it, read once."""
 
-    def __init__(self, file: Path, form: str | None) -> None:
+    def __init__(self, file: Path, form: str | None, instance: str | None) -> None:
         self.data = file.read_bytes()
+        self._instance = instance
         self.form = format_of(file.name, self.data, form)
 
     @cached_property
     def read(self) -> Read:
-        return self.form.read(self.data)
+        return self.form.read(self.data, self._instance)
 
     def problem(self) -> Problem:
         return self.read.problem
@@ -190,7 +206,8 @@ class _Source:
             out.write_bytes(self.form.write_solution(timetable))
             return ()
         target = format_named(out.name, form)
-        written = target.export(problem, timetable, self.data if target == self.form else None)
+        same = target == self.form
+        written = target.export(problem, timetable, self.data if same else None, self._instance if same else None)
         out.write_bytes(written.data)
         return written.notes
 

@@ -68,9 +68,14 @@ def event_pair(first: str, second: str, bounds: str = "") -> str:
 
 
 def archive(
-    constraints: Iterable[str] = (), *, solutions: str = "", more_events: str = "", name: str = "Small"
+    constraints: Iterable[str] = (),
+    *,
+    solutions: str = "",
+    more_events: str = "",
+    name: str = "Small",
+    more_instances: Sequence[str] = (),
 ) -> bytes:
-    """Return an archive of one instance."""
+    """Return an archive of one instance, and of more that differ from it by their ids alone."""
     days = "".join(f"<Day Id='{day}'><Name>{day}</Name></Day>" for day in ("Mo", "Tu"))
     slots = "".join(
         f"<Time Id='{time}'><Name>{time}</Name><Day Reference='{time[:2]}'/>"
@@ -85,14 +90,17 @@ def archive(
         for one, kind in RESOURCES.items()
     )
     groups = "".join(f"<EventGroup Id='{group}'><Name>{group}</Name></EventGroup>" for group in GROUPS)
-    return (
-        "<?xml version='1.0' encoding='UTF-8'?>\n<HighSchoolTimetableArchive>\n  <Instances>"
+    instance = (
         f"<Instance Id='small'><MetaData><Name>{name}</Name></MetaData>"
         f"<Times><TimeGroups>{days}<TimeGroup Id='week'><Name>week</Name></TimeGroup></TimeGroups>{slots}</Times>"
         f"<Resources><ResourceTypes>{types}</ResourceTypes><ResourceGroups/>{there}</Resources>"
         f"<Events><EventGroups>{groups}</EventGroups>{''.join(map(_event, EVENTS))}{more_events}</Events>"
-        f"<Constraints>{''.join(constraints)}</Constraints></Instance></Instances>\n  {solutions}\n"
-        "</HighSchoolTimetableArchive>\n"
+        f"<Constraints>{''.join(constraints)}</Constraints></Instance>"
+    )
+    others = "".join(instance.replace("Id='small'", f"Id='{other}'") for other in more_instances)
+    return (
+        "<?xml version='1.0' encoding='UTF-8'?>\n<HighSchoolTimetableArchive>\n"
+        f"  <Instances>{instance}{others}</Instances>\n  {solutions}\n</HighSchoolTimetableArchive>\n"
     ).encode()
 
 

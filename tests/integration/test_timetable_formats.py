@@ -13,9 +13,11 @@ from cluster.settings import Settings
 from cluster.timetable_command import command
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
+from core.errors import InvalidInput
 from core.timetable.formats import FORMATS, format_of
 from core.timetable.formats.fet.reader import read_fet
 from deployments.timetable_formats import FormName
+from tests.factories.archives import archive
 from tests.factories.fet_files import about, activity, constraint, fet_file
 from tests.factories.http import make_client, settings_for
 from tests.factories.school import MadeSchool, make_school
@@ -135,3 +137,18 @@ def test_the_command_converts(tmp_path: Path) -> None:
     assert "TeachersMaxWonder" in said.output
     assert "next_to" in said.output
     assert format_of(book.name, book.read_bytes()).read(book.read_bytes()).problem.lessons
+
+
+@pytest.mark.parametrize("said", [("check",), ("explain", "--seconds", "5"), ("convert", "out.json")])
+def test_the_command_takes_one_instance_of_an_archive(tmp_path: Path, said: tuple[str, ...]) -> None:
+    """Of several instances the named one is meant; without a name, or with a wrong one, all are told."""
+    file = tmp_path / "a.xml"
+    file.write_bytes(archive(more_instances=("other",)))
+    verb, *rest = said
+    arguments = [verb, str(file), *(str(tmp_path / one) if one.endswith(".json") else one for one in rest)]
+    done = CliRunner().invoke(command, [*arguments, "--instance", "other"])
+    assert done.exit_code == 0, done.output
+    for unknown in ([], ["--instance", "third"]):
+        refused = CliRunner().invoke(command, [*arguments, *unknown])
+        assert isinstance(refused.exception, InvalidInput)
+        assert "small, other" in refused.exception.message

@@ -252,6 +252,26 @@ def test_problem_and_solution_may_come_from_two_files() -> None:
         read_solution(solved, read_problem(data))
 
 
+def test_one_instance_of_several_is_read_solved_and_written_by_its_id() -> None:
+    """Where an archive holds several instances, the one that is named is meant, and without a name all are told."""
+    data = make.archive(more_instances=("other",), solutions=HAND.replace("'small'", "'other'"))
+    xhstt = format_of("x.xml", data)
+    problem, timetable = xhstt.read_judged(data, data, "other")
+    assert len(timetable.placements) == 3
+    assert xhstt.read(data, "small").timetable is None
+    written = xhstt.export(problem, timetable, data, "other").data
+    assert [len(read_solutions(written, instance)) for instance in ("other", "small")] == [2, 0]
+    for wanted in (None, "third"):
+        with pytest.raises(InvalidInput, match="Name one of the instances in the archive: small, other"):
+            xhstt.read(data, wanted)
+
+
+def test_form_of_one_problem_takes_no_id() -> None:
+    """An id is refused, and not passed over, where files hold one problem each."""
+    with pytest.raises(InvalidInput, match="hold one problem each"):
+        format_of("x.json", b"{}").read(b"{}", "small")
+
+
 def test_archive_is_known_by_its_content() -> None:
     """An .xml file that holds an archive is read as one."""
     data = make.archive(solutions=HAND)

@@ -34,10 +34,15 @@ class Format:
     exported: str = ""
     """``(Problem, Timetable | None, bytes | None) -> bytes | Written``: a whole file of this form, made from the one
     that the problem came from where that is of this form too. Empty where there is none."""
+    holds_several: bool = False
+    """A file may hold several problems: the functions but ``solution`` and ``written`` take one's id as their last."""
 
-    def read(self, data: bytes) -> Read:
-        """Return what is in a file. Raises ``InvalidInput`` with the place of each mistake."""
-        found: Problem | Read = _function(self.problem)(data)
+    def read(self, data: bytes, instance: str | None = None) -> Read:
+        """Return what is in a file, or in the one of its problems that is asked for.
+
+        Raises ``InvalidInput`` with the place of each mistake.
+        """
+        found: Problem | Read = _function(self.problem)(data, *self._chosen(instance))
         return found if isinstance(found, Read) else Read(problem=found)
 
     def read_problem(self, data: bytes) -> Problem:
@@ -49,12 +54,12 @@ class Format:
         timetable: Timetable = _function(self.solution)(data, problem)
         return timetable
 
-    def read_judged(self, data: bytes, solution: bytes) -> tuple[Problem, Timetable]:
+    def read_judged(self, data: bytes, solution: bytes, instance: str | None = None) -> tuple[Problem, Timetable]:
         """Return a problem and a solution of it, as the checker is to judge them. Raises ``InvalidInput``."""
         if not self.judged:
-            problem = self.read_problem(data)
+            problem = self.read(data, instance).problem
             return problem, self.read_solution(solution, problem)
-        pair: tuple[Problem, Timetable] = _function(self.judged)(data, solution)
+        pair: tuple[Problem, Timetable] = _function(self.judged)(data, solution, *self._chosen(instance))
         return pair
 
     def write_solution(self, timetable: Timetable) -> bytes:
@@ -62,7 +67,13 @@ class Format:
         data: bytes = _function(self.written)(timetable)
         return data
 
-    def export(self, problem: Problem, timetable: Timetable | None, source: bytes | None = None) -> Written:
+    def export(
+        self,
+        problem: Problem,
+        timetable: Timetable | None,
+        source: bytes | None = None,
+        instance: str | None = None,
+    ) -> Written:
         """Return a file of this form; ``source`` is the one of this form that the problem was read from.
 
         Raises ``InvalidInput`` where the form can't hold the problem.
@@ -70,8 +81,14 @@ class Format:
         if not self.exported:
             what = f"files of the form {self.name} are read only"
             raise InvalidInput(what, [Fault("", what, "unknown")])
-        made: bytes | Written = _function(self.exported)(problem, timetable, source)
+        made: bytes | Written = _function(self.exported)(problem, timetable, source, *self._chosen(instance))
         return made if isinstance(made, Written) else Written(data=made)
+
+    def _chosen(self, instance: str | None) -> tuple[str, ...]:
+        if instance is not None and not self.holds_several:
+            what = f"files of the form {self.name} hold one problem each"
+            raise InvalidInput(what, [Fault(instance, what, "unknown")])
+        return () if instance is None else (instance,)
 
 
 FORMATS = (
@@ -85,6 +102,7 @@ FORMATS = (
         solution="xhstt.solutions:read_solution",
         judged="xhstt.solutions:read_solved",
         exported="xhstt.writing:write_archive",
+        holds_several=True,
     ),
     Format(name="fet", extensions=(".fet",), problem="fet.reader:read_fet", exported="fet.writer:write_fet"),
     Format(

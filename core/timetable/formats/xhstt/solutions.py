@@ -36,9 +36,9 @@ class Solution:
     """The (hard, soft) cost that the file itself says, where it does."""
 
 
-def read_problem(data: bytes) -> Problem:
-    """Return the problem of the archive's one instance. Raises ``InvalidInput`` with lines."""
-    return problem_of(instance_of(read_archive(data)))
+def read_problem(data: bytes, instance: str | None = None) -> Problem:
+    """Return the problem of an instance, or of the archive's only one. Raises ``InvalidInput`` with lines."""
+    return problem_of(instance_of(read_archive(data), instance))
 
 
 def read_solutions(data: bytes, instance: str | None = None) -> list[Solution]:
@@ -47,25 +47,25 @@ def read_solutions(data: bytes, instance: str | None = None) -> list[Solution]:
     return list(_solutions(root, instance_of(root, instance)))
 
 
-def read_solved(data: bytes, solution: bytes) -> tuple[Problem, Timetable]:
-    """Return the last solution in the second archive of the instance in the first, with the problem as it cuts it."""
-    instance = instance_of(read_archive(data))
-    found = list(_solutions(read_archive(solution), instance))
+def read_solved(data: bytes, solution: bytes, instance: str | None = None) -> tuple[Problem, Timetable]:
+    """Return the last solution in the second archive of an instance in the first, with the problem as it cuts it."""
+    wanted = instance_of(read_archive(data), instance)
+    found = list(_solutions(read_archive(solution), wanted))
     if not found:
-        what = f"There is no solution of “{instance.id}” in this archive."
+        what = f"There is no solution of “{wanted.id}” in this archive."
         raise InvalidInput(what, [Fault("", what, code="missing")])
     return found[-1].problem, found[-1].timetable
 
 
-def read_all(data: bytes) -> Read:
-    """Return the problem of the archive's one instance, with the last solution beside it that fits how it cuts events.
+def read_all(data: bytes, instance: str | None = None) -> Read:
+    """Return the problem of an instance, with the last solution in the archive that fits how it cuts events.
 
     Raises ``InvalidInput`` with lines.
     """
     root = read_archive(data)
-    instance = instance_of(root)
-    problem = problem_of(instance)
-    found = list(_solutions(root, instance))
+    wanted = instance_of(root, instance)
+    problem = problem_of(wanted)
+    found = list(_solutions(root, wanted))
     return Read(problem=problem, timetable=_fitted(found[-1], problem)[0] if found else None)
 
 

@@ -19,7 +19,12 @@ CONTRIBUTOR = "SchoolOS"
 
 
 def write_archive(
-    problem: Problem, timetable: Timetable | None, source: bytes | None, *, today: date | None = None
+    problem: Problem,
+    timetable: Timetable | None,
+    source: bytes | None,
+    instance: str | None = None,
+    *,
+    today: date | None = None,
 ) -> bytes:
     """Return the archive that a problem came from, with a timetable of it in a solution group of its own.
 
@@ -31,10 +36,9 @@ def write_archive(
     root = read_archive(source)
     if timetable is None:
         return source
-    instance = instance_of(root)
     taken = {group.get("Id") for group in root.all("SolutionGroups", "SolutionGroup")}
     name = next(one for one in _names() if one not in taken)
-    lines = _group(instance, problem, timetable, name, today or datetime.now(UTC).date())
+    lines = _group(instance_of(root, instance), problem, timetable, name, today or datetime.now(UTC).date())
     return _with_group(source, "\n".join(lines))
 
 
