@@ -30,6 +30,8 @@ _BLOCKS_JUDGED_A_SECOND = 2_000
 """A tenth of what the judge can do: it takes the processor from the racers it judges."""
 _BEHIND_SHARE = 0.1
 """An improver that lies behind the best for this share of the budget starts again from it."""
+_TO_BEGIN = 3
+"""So many times as long it may take to say its first word: the model of a large school takes a while to write."""
 
 
 @dataclass(slots=True)
@@ -54,6 +56,8 @@ class _Record:
     failures: int = 0
     in_vain: int = 0
     out: bool = False
+    is_done: bool = False
+    """It runs once, and has."""
 
 
 @dataclass(slots=True)
@@ -185,6 +189,7 @@ class RaceState:
             self._hear_infeasible(going)
         if going.run.racer.exact and outcome.status is Status.OPTIMAL and self.soft == outcome.soft and not record.out:
             self._raise_bound(going, outcome.soft or 0)
+        record.is_done = going.run.racer.once
         record.in_vain = record.in_vain + 1 if fruitless and now - going.since < _AT_ONCE_S else 0
         self._close(number, outcome.attempts)
 
@@ -281,8 +286,8 @@ class RaceState:
         if self.best is not None and going.run.budget.feasibility_only:
             return True
         behind = going.soft is None or (self.soft is not None and going.soft > self.soft)
-        patience_s = max(1.0, _BEHIND_SHARE * self._budget.seconds)
-        in_second_leg = self.best is not None and not going.run.racer.exact
+        patience_s = max(1.0, _BEHIND_SHARE * self._budget.seconds) * (_TO_BEGIN if going.told is None else 1)
+        in_second_leg = self.best is not None and not going.run.racer.once
         return in_second_leg and behind and now - max(going.since, going.improved_at) > patience_s
 
     def _starts(self, places: int, now: float) -> list[Start | Stop]:
@@ -320,7 +325,7 @@ class RaceState:
 
     def _is_out(self, racer: Racer) -> bool:
         record = self._records[racer.name]
-        return record.out or record.in_vain >= _MOST_IN_VAIN
+        return record.out or record.is_done or record.in_vain >= _MOST_IN_VAIN
 
     def _give_up(self) -> None:
         if self.best is not None:

@@ -24,6 +24,8 @@ class Racer:
     """Threads it is given; it takes as many places."""
     exact: bool = False
     """It searches everything, so its word that there is no timetable, or no better one, counts."""
+    once: bool = False
+    """It works a share of the time of its own choice, has then said what it knows, and may lie behind meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

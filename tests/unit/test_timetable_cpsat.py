@@ -25,7 +25,7 @@ from core.timetable.program import (
     Term,
     Travel,
 )
-from core.timetable.solvers.cpsat import CpSat, CpSatFeasibility
+from core.timetable.solvers.cpsat import CpSat, CpSatFeasibility, CpSatNeighbourhoods, CpSatProof
 from core.timetable.solvers.cpsat_bundles import Bundles
 from core.timetable.solvers.cpsat_model import Formulation, Scope
 from core.timetable.solvers.port import Budget, Outcome, Progress, Status, unheard
@@ -255,6 +255,37 @@ def test_feasibility_alone_does_not_optimise() -> None:
     school = program((0, 1), (2, 3), terms=(term(Measure.GAPS, 0),))
     outcome = CpSatFeasibility().solve(school, Budget(seconds=20), report=unheard, stopped=lambda: False)
     assert (outcome.status, outcome.soft) == (Status.FEASIBLE, None)
+
+
+GAPPY = program(
+    *[tuple(range(8))] * 3,
+    terms=(term(Measure.GAPS, 0),),
+    pairs=(pair(Relation.DAYS_APART, 1), pair(Relation.NEXT)),
+)
+
+
+@pytest.mark.parametrize("hint", [None, (0, 2, 4), (0, 0, 0), (-1, 3, 1)])
+def test_parts_are_improved_from_any_hint(hint: tuple[int, ...] | None) -> None:
+    """A hint that breaks a rule or lacks a block is no start, and no reason to say that there is no timetable."""
+    given = None if hint is None else Assignment(hint, ((), (), ()))
+    told: list[Progress] = []
+    solver = CpSatNeighbourhoods()
+    for school in (GAPPY, GAPPY, replace(GAPPY, pairs=())):  # its model is kept, and is not that of the next school
+        told.clear()
+        outcome = solver.solve(school, Budget(seconds=20), report=told.append, stopped=lambda: False, hint=given)
+        assert outcome.best is not None
+        assert (outcome.status, cost(school, outcome.best)) == (Status.OPTIMAL, (0, len(school.pairs) // 2))
+        assert told[0].best is not None
+
+
+def test_proof_is_one_of_everything() -> None:
+    """The search of everything alone brings the best with its bound, and says where there is none."""
+    found = CpSatProof().solve(GAPPY, Budget(seconds=20), report=unheard, stopped=lambda: False)
+    assert (found.status, found.soft, found.bound) == (Status.OPTIMAL, 1, 1)
+    full = program((0,), (0,), terms=(term(Measure.GAPS, 0),))
+    assert CpSatProof().solve(full, Budget(seconds=20), report=unheard, stopped=lambda: False).status is (
+        Status.INFEASIBLE
+    )
 
 
 def test_stopped_search_is_cancelled_and_no_time_is_timed_out() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from core.errors import Broken
+from core.timetable.portfolio import lineup
 from core.timetable.program import Assignment
 from core.timetable.race_result import Lineup, Start, Stop
 from core.timetable.race_state import RaceState
@@ -15,6 +16,7 @@ from tests.factories.racing import BEST, CLASHING, judge
 SECOND, THIRD = Assignment((1, 0), ((), ())), Assignment((2, 0), ((), ()))
 A, B, C = (Racer(name=name, solver=name) for name in "abc")
 EXACT = Racer(name="exact", solver="exact", exact=True)
+ONCE = Racer(name="once", solver="once", once=True)
 
 
 @dataclass
@@ -176,7 +178,7 @@ def test_an_improver_that_lies_behind_starts_again_from_the_best() -> None:
     course = Course(improvers=(A, B))
     course.after(0)
     course.after(1, course.ended(A, Status.FEASIBLE, THIRD, 6), course.ended(B, Status.CANCELLED))
-    assert course.after(2, course.found(A, SECOND, 3)) == []
+    assert course.after(2, course.found(A, SECOND, 3), course.found(B, THIRD, 6)) == []
     assert course.after(2) == ["-b"]
     assert course.after(0.1, course.ended(B, Status.FEASIBLE, THIRD, 6)) == ["+b"]
     assert course.runs["b"][-1].hint == SECOND
@@ -192,3 +194,37 @@ def test_a_racer_that_ends_at_once_without_anything_new_is_not_sent_in_for_ever(
     assert course.after(0.1, course.ended(C, Status.FEASIBLE, SECOND, 3)) == ["+c"]
     assert course.after(0.1, course.ended(C, Status.FEASIBLE, SECOND, 3)) == []
     assert course.state.over
+
+
+def test_an_improver_that_has_said_nothing_yet_is_given_longer() -> None:
+    """Who writes the model of a large school is behind for three tenths of the budget before it is stopped."""
+    course = Course(improvers=(A, B))
+    course.after(0)
+    course.after(1, course.ended(A, Status.FEASIBLE, THIRD, 6), course.ended(B, Status.CANCELLED))
+    assert course.after(4, course.found(A, SECOND, 3)) == []
+    assert course.after(6) == ["-b"]
+
+
+def test_a_racer_that_runs_once_gives_its_place_to_the_next() -> None:
+    """It is not stopped where it lies behind, and not sent in again when it has ended by itself; a lost one is."""
+    course = Course(improvers=(A, ONCE, B))
+    course.after(0)
+    assert course.after(1, course.ended(A, Status.FEASIBLE, THIRD, 6), course.ended(B, Status.CANCELLED)) == [
+        "+a",
+        "+once",
+    ]
+    assert course.after(10, course.found(A, SECOND, 3)) == []
+    assert course.after(1, course.died(ONCE)) == ["+b"]
+    assert course.after(0.1, course.ended(B, Status.FEASIBLE, SECOND, 3)) == ["+once"]
+    assert course.after(1, course.ended(ONCE, Status.FEASIBLE, SECOND, 3)) == ["+b"]
+    assert course.after(1, course.ended(B, Status.FEASIBLE, SECOND, 3)) == ["+b"]
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 4, 8, 16])
+def test_line_up_fills_the_cores_before_and_after_the_proof(cores: int) -> None:
+    """Whoever is there when the proof has ended takes its places, and no two racers have one name."""
+    chosen = lineup(cores)
+    assert sum(racer.workers for racer in chosen.improvers if not racer.once) >= cores
+    for racers in (chosen.finders, chosen.improvers):
+        assert len({racer.name for racer in racers}) == len(racers)
+        assert sum(racer.workers for racer in racers) >= cores

@@ -8,11 +8,13 @@ from ortools.sat.python import cp_model
 
 from core.timetable.program import Assignment, Program
 from core.timetable.solvers.cpsat_costs import has_soft_pieces
-from core.timetable.solvers.cpsat_improving import FixAndOptimise
+from core.timetable.solvers.cpsat_improving import FixAndOptimise, start_from
 from core.timetable.solvers.cpsat_model import BuildingStopped, Formulation
 from core.timetable.solvers.cpsat_run import CpSatRun
 from core.timetable.solvers.cpsat_search import Found
 from core.timetable.solvers.port import Budget, Outcome, Report, Status, Stopped
+
+_Kept = tuple[Program, Formulation]
 
 FEASIBILITY: dict[str, Any] = {
     "linearization_level": 0,
@@ -24,7 +26,7 @@ _TURN = 4.0
 IMPROVING: dict[str, Any] = {"linearization_level": 0}
 _PROVING: dict[str, Any] = {"linearization_level": 1, "optimize_with_core": True}
 """On one thread the whole search is there for its bound, which without linear relaxation stays at 0."""
-_BOUND_SHARE = 0.2
+_BOUND_SHARE, _BOUND_MOST_S = 0.2, 30.0
 """Of the time for improving, what goes to the search of everything: it proves bounds, and small schools optimal."""
 
 
@@ -65,6 +67,61 @@ class CpSatFeasibility:
         return replace(outcome, solver=self.name)
 
 
+class CpSatProof:
+    """Searches everything for a share of the time, for bounds and for the best timetables of small schools."""
+
+    name = "cp-sat proof"
+
+    def solve(
+        self, program: Program, budget: Budget, *, report: Report, stopped: Stopped, hint: Assignment | None = None
+    ) -> Outcome:
+        """Search until optimal, infeasible, stopped or the share is over. ``hint`` says where to look first."""
+        run = CpSatRun(self.name, program, budget, report, stopped)
+        try:
+            model = run.formulate(soft=True)
+            if hint is not None:
+                model.hint(hint)
+            status = run.settle(model, _proving(run), _bound_s(run))
+        except BuildingStopped:
+            status = run.ended()
+        return run.outcome(status)
+
+
+class CpSatNeighbourhoods:
+    """Improves a timetable part by part. Sent in again on the same program, it has its model still."""
+
+    name = "fix and optimise"
+
+    def __init__(self) -> None:
+        self._kept: _Kept | None = None
+
+    def solve(
+        self, program: Program, budget: Budget, *, report: Report, stopped: Stopped, hint: Assignment | None = None
+    ) -> Outcome:
+        """Search until proven optimal, stopped or out of time, from the hint where that is feasible."""
+        run = CpSatRun(self.name, program, budget, report, stopped)
+        try:
+            status = self._improve(run, hint)
+        except BuildingStopped:
+            status = run.ended()
+        return run.outcome(status)
+
+    def _improve(self, run: CpSatRun, hint: Assignment | None) -> Status:
+        model = self._model(run)
+        if hint is not None and model.is_whole(hint):
+            start_from(run, model, hint)
+        if run.best is None and (status := _find(run, hint)) is not Status.FEASIBLE:
+            return status
+        assert run.best is not None  # noqa: S101 - found, or the hint
+        run.soft = model.reckon(run.best)
+        return FixAndOptimise(run, model).loop()
+
+    def _model(self, run: CpSatRun) -> Formulation:
+        if self._kept is None or self._kept[0] is not run.program:
+            self._kept = run.program, run.formulate(soft=True)
+        return self._kept[1]
+
+
 def _find(run: CpSatRun, hint: Assignment | None) -> Status:
     model = run.formulate(soft=False)
     if hint is not None:
@@ -98,10 +155,18 @@ def improve(run: CpSatRun) -> Status:
     if run.best is not None:
         run.soft = model.reckon(run.best)
         model.hint(run.best)
-    found = run.search(model, _PROVING if run.budget.workers == 1 else IMPROVING, run.left_s * _BOUND_SHARE)
+    found = run.search(model, _proving(run), _bound_s(run))
     run.raise_bound(found.bound)
     if found.values is not None:
         run.keep(model, found.values)
     if found.status == cp_model.OPTIMAL or run.best is None:
         return Status.OPTIMAL if found.status == cp_model.OPTIMAL else run.ended()
     return FixAndOptimise(run, model).loop()
+
+
+def _proving(run: CpSatRun) -> dict[str, Any]:
+    return _PROVING if run.budget.workers == 1 else IMPROVING
+
+
+def _bound_s(run: CpSatRun) -> float:
+    return min(_BOUND_MOST_S, run.left_s * _BOUND_SHARE)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ortools.sat.python import cp_model
 
+from core.timetable.program import Assignment
 from core.timetable.solvers.cpsat_logic import Values
 from core.timetable.solvers.cpsat_model import Formulation
 from core.timetable.solvers.cpsat_neighbourhoods import Neighbourhoods
@@ -23,6 +24,18 @@ _NEIGHBOURHOOD: dict[str, Any] = {
 _EASY_SHARE = 0.3
 
 
+def start_from(run: CpSatRun, model: Formulation, hint: Assignment) -> None:
+    """Take a whole hint as a run's best where the model, bound to it, finds it feasible; its rooms may differ."""
+    chosen = model.complete(hint)
+    for literal in model.choices():
+        model.logic.domains.set(literal.index, (chosen[literal.index],) * 2)
+    found = run.search(model, _NEIGHBOURHOOD, listen=False)
+    for literal in model.choices():
+        model.logic.domains.set(literal.index, (0, 1))
+    if found.values is not None:
+        run.keep(model, found.values)
+
+
 class FixAndOptimise:
     """The loop over neighbourhoods of one model."""
 
@@ -34,7 +47,6 @@ class FixAndOptimise:
         self._neighbourhoods = Neighbourhoods(run.program, model.starts.bundles, self._random)
         self._values = model.complete(run.best)
         self._cost = model.objective.of(self._values)
-        self._domains = model.logic.domains()
 
     def loop(self) -> Status:
         """Improve until the run is over, or all was free and searched through."""
@@ -71,4 +83,4 @@ class FixAndOptimise:
         for bundle, at in enumerate(self._model.starts.at):
             for literal in at.values() if not self._model.starts.is_settled(bundle) else ():
                 value = self._values[literal.index]
-                self._domains.set(literal.index, (0, 1) if bundle in freed else (value, value))
+                self._model.logic.domains.set(literal.index, (0, 1) if bundle in freed else (value, value))

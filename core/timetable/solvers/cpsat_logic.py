@@ -69,6 +69,8 @@ class Logic:
         self.false = self.model.new_constant(0)
         self._definitions: list[tuple[Literal, Callable[[Values], int]]] = []
         self._any_of: dict[frozenset[int], Literal] = {}
+        self.domains = Domains(self.model)
+        """The bounds of the variables, to be changed between searches."""
 
     def choice(self) -> Literal:
         """Return a new literal that the solver chooses freely."""
@@ -211,10 +213,6 @@ class Logic:
         hint = self.model.proto.solution_hint
         hint.vars.extend(list(values))
         hint.values.extend(list(values.values()))
-
-    def domains(self) -> "Domains":
-        """Return the bounds of the variables, to be changed between searches."""
-        return Domains(self.model)
 
     def complete(self, chosen: Mapping[int, int]) -> Values:
         """Return the value of every variable, given those of the choices by their index."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.timetable.program import Assignment, Program
 from core.timetable.solvers.cpsat_costs import Costs, has_soft_pieces, minimise
 from core.timetable.solvers.cpsat_counting import add_counting
-from core.timetable.solvers.cpsat_logic import Linear, Logic, Values
+from core.timetable.solvers.cpsat_logic import Linear, Literal, Logic, Values
 from core.timetable.solvers.cpsat_pairs import Pairs
 from core.timetable.solvers.cpsat_rooms import Rooms
 from core.timetable.solvers.cpsat_starts import Guards, Starts, unguarded
@@ -106,16 +106,23 @@ class Formulation:
         for need, cost in self.rooms.costs:
             self.costs.put(cost, self.starts.bundles.members[need[0]])
 
+    def choices(self) -> Iterator[Literal]:
+        """Yield the literals of the starts that are open."""
+        for bundle, at in enumerate(self.starts.at):
+            if not self.starts.is_settled(bundle):
+                yield from at.values()
+
     def hint(self, assignment: Assignment) -> None:
         """Tell the solver where to look first: all of a solution, or what there is of one."""
         chosen = dict(self._chosen(assignment))
-        self.logic.hint(dict(enumerate(self.logic.complete(chosen))) if self._is_whole(assignment) else chosen)
+        self.logic.hint(dict(enumerate(self.logic.complete(chosen))) if self.is_whole(assignment) else chosen)
 
     def complete(self, assignment: Assignment) -> Values:
         """Return the value of every variable in a feasible assignment."""
         return self.logic.complete(dict(self._chosen(assignment)))
 
-    def _is_whole(self, assignment: Assignment) -> bool:
+    def is_whole(self, assignment: Assignment) -> bool:
+        """Tell whether every block has one of its starts, and no two alike have the same."""
         at = ({assignment.starts[block] for block in blocks} for blocks in self.starts.bundles.members)
         return all(
             starts <= literals.keys() and len(starts) == len(blocks)

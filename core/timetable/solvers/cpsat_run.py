@@ -57,9 +57,9 @@ class CpSatRun:
         self.attempts += found.conflicts
         return found
 
-    def settle(self, model: Formulation, parameters: dict[str, Any]) -> Status:
+    def settle(self, model: Formulation, parameters: dict[str, Any], seconds: float | None = None) -> Status:
         """Search everything; return how that ended."""
-        found = self.search(model, parameters)
+        found = self.search(model, parameters, seconds)
         if found.status == cp_model.INFEASIBLE:
             return Status.INFEASIBLE
         self.raise_bound(found.bound)
