@@ -8,6 +8,7 @@ used where the machine lets it; that is tried once.
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -45,8 +46,11 @@ _ARGUMENTS = (
 )
 _FONTS_READY = "Promise.all([...document.fonts].map(face => face.load())).then(() => undefined)"
 """Asked from outside: the document itself runs no script. Without, the first print has the fallback's letters."""
+_EMPTY = "<!doctype html>"
+_LEAVES = re.compile(r'http-equiv(?!="Content-Security-Policy")', re.IGNORECASE)
+"""What a document that leaves for elsewhere by itself must hold: it runs no script, so only a refresh does that."""
 _TIDY_S = 5.0
-"""What leaving a document may take."""
+"""What emptying the page may take."""
 _KILL_S = 5.0
 """What the driver gets to notice that its browser is gone."""
 _FONT_CONFIGURATION = (
@@ -120,7 +124,7 @@ class ChromiumRenderer:
         except BaseException:
             self._lock.release()
             raise
-        self._tidying = asyncio.create_task(self._tidy())
+        self._tidying = asyncio.create_task(self._tidy(leaves=_LEAVES.search(html) is not None))
         return pdf
 
     async def rest(self, unused_s: float) -> None:
@@ -163,17 +167,17 @@ class ChromiumRenderer:
         self._used_at = monotonic()
         return pdf
 
-    async def _tidy(self) -> None:
+    async def _tidy(self, *, leaves: bool) -> None:
         """Make the browser ready for the next call, and let that begin."""
         try:
-            await self._within(self._limits.start_s, self._empty)
+            await self._within(self._limits.start_s, partial(self._empty, leaves))
         except RenderFailed as error:  # the next call starts another browser
             log.warning("browser_not_tidied", error=error.message)
         finally:
             self._lock.release()
 
-    async def _empty(self) -> None:
-        """Leave the document, or the browser where it has served long enough; the next is started at once."""
+    async def _empty(self, leaves: bool) -> None:
+        """Empty the page, or end the browser where it has served long enough; the next is started at once."""
         browser = await self._ready()
         if browser.printed >= self._limits.documents or _memory_of(browser.process) > self._limits.memory_bytes:
             log.info("browser_recycled", documents=browser.printed)
@@ -181,8 +185,10 @@ class ChromiumRenderer:
             await self._ready()
             return
         async with asyncio.timeout(_TIDY_S):
-            # A document that is about to leave for elsewhere would take the next one with it.
-            await browser.page.goto("about:blank")
+            if leaves:  # it would take the next document with it; going elsewhere first costs as much as a print
+                await browser.page.goto("about:blank")
+            else:
+                await browser.page.set_content(_EMPTY)
 
     async def _ready(self) -> _Browser:
         if self._browser is None:
