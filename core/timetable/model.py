@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
+from core.timetable.bounds import MOST_DAYS, MOST_PERIODS
 from core.timetable.rules.registry import AnyRule
 
 Slot = int
@@ -55,7 +56,7 @@ class Day(Frozen):
     """One day of the cycle, with its own number of periods."""
 
     name: Name
-    periods: tuple[Period, ...] = Field(min_length=1, max_length=48)
+    periods: tuple[Period, ...] = Field(min_length=1, max_length=MOST_PERIODS)
     week: str | None = None
     """``A`` or ``B`` where the cycle has two weeks."""
 
@@ -68,7 +69,7 @@ class Day(Frozen):
 class Calendar(Frozen):
     """The cycle in which a timetable repeats."""
 
-    days: tuple[Day, ...] = Field(min_length=1, max_length=28)
+    days: tuple[Day, ...] = Field(min_length=1, max_length=MOST_DAYS)
 
     @cached_property
     def day_of(self) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ The week is Monday and Tuesday with four hours each: slots 0 to 3 and 4 to 7.
 import pytest
 
 from core.errors import InvalidInput
+from core.timetable.bounds import MOST_DAYS
 from core.timetable.checker import validate
 from core.timetable.formats import FORMATS, format_of
 from core.timetable.formats.fet.reader import read_fet
@@ -138,6 +139,16 @@ def test_rooms_come_from_constraints() -> None:
     assert [[choice.room for choice in need.choices] for need in first.rooms] == [["B"]]
     assert [[choice.room for choice in need.choices] for need in second.rooms] == [["A"]]
     assert [[choice.room for choice in need.choices] for need in third.rooms] == [["A"], ["A", "B"]]
+
+
+def test_a_cycle_may_have_as_many_days_as_blocks_are_planned_for() -> None:
+    """A course planned over 34 days is read, with all of its days; one of more days than a cycle has is refused."""
+    file = fet_file(*TWO).decode()
+    days = [f"<Day><Name>D{d}</Name></Day>" for d in range(MOST_DAYS - 1)]
+    many = file.replace("<Days_List>", f"<Days_List>{''.join(days[:32])}")
+    assert len(read_fet(many.encode()).problem.calendar.days) == 34
+    with pytest.raises(InvalidInput):
+        read_fet(file.replace("<Days_List>", f"<Days_List>{''.join(days)}").encode())
 
 
 def test_what_is_not_supported_is_named_with_its_count() -> None:

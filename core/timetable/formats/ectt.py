@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import Fault, InvalidInput
+from core.timetable.bounds import MOST_DAYS, MOST_PERIODS
 from core.timetable.faults import require_sound
 from core.timetable.formats.reading import Note, Read, Written
 from core.timetable.model import (
@@ -92,7 +93,7 @@ def read_ectt(data: bytes) -> Read:
 class _File:
     def __init__(self, data: bytes) -> None:
         self._head, self._parts = _parted(data)
-        self._days, self._periods = self._size("Days", 28), self._size("Periods_per_day", 48)
+        self._days, self._periods = self._size("Days", MOST_DAYS), self._size("Periods_per_day", MOST_PERIODS)
         self._courses: dict[str, _Course] = {}
         for line in self._parts.get("COURSES", []):
             course = _course(line)
@@ -219,7 +220,7 @@ def _course(line: _Line) -> _Course:
         name=line.words[0],
         teacher=line.words[1],
         lectures=line.count(2, 1_000),
-        least_days=line.count(3, 28),
+        least_days=line.count(3, MOST_DAYS),
         students=line.count(4),
     )
 

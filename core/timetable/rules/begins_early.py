@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_DAYS
 from core.timetable.program import Combine, Measure
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.measuring import late
@@ -32,7 +33,7 @@ class BeginsEarly(Rule):
 
     kind: Literal["begins_early"] = "begins_early"
     people: People = People(groups=EVERY)
-    most: int = Field(default=0, ge=0, le=28)
+    most: int = Field(default=0, ge=0, le=MOST_DAYS)
     days: tuple[Annotated[int, Field(ge=0, le=27)], ...] = ()
     """Only these, by their index; all where none is named."""
     gapless: bool = False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.errors import Fault
+from core.timetable.bounds import MOST_DAYS
 from core.timetable.program import Relation
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.selecting import Lessons, by_course, too_many
@@ -29,7 +30,7 @@ class DaysApart(Rule):
 
     kind: Literal["days_apart"] = "days_apart"
     lessons: Lessons = Lessons()
-    at_least: int = Field(default=1, ge=1, le=28)
+    at_least: int = Field(default=1, ge=1, le=MOST_DAYS)
     by: Literal["course", "selection"] = "course"
 
     def check(self, view: View) -> Iterator[Violation]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_DAYS
 from core.timetable.program import Combine, Measure
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.selecting import Lessons
@@ -26,7 +27,7 @@ class DaysWithin(Rule):
 
     kind: Literal["days_within"] = "days_within"
     lessons: Lessons
-    at_most: int = Field(default=1, ge=0, le=28)
+    at_most: int = Field(default=1, ge=0, le=MOST_DAYS)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each two days that are too far apart."""

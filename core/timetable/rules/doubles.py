@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.program import Combine, Measure
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.measuring import outside
@@ -26,8 +27,8 @@ class Doubles(Rule):
 
     kind: Literal["doubles"] = "doubles"
     courses: Courses
-    least: int = Field(default=0, ge=0, le=1_344)
-    most: int = Field(default=1_344, ge=0, le=1_344)
+    least: int = Field(default=0, ge=0, le=MOST_SLOTS)
+    most: int = Field(default=MOST_SLOTS, ge=0, le=MOST_SLOTS)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each course with too few or too many."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.cost_function import CostFunction
 from core.timetable.program import Combine, Measure
 from core.timetable.rules.base import Rule, Violation
@@ -34,7 +35,7 @@ class Fairness(Rule):
     kind: Literal["fairness"] = "fairness"
     people: People = People(teachers=EVERY)
     what: Literal["gaps", "edge_slots"] = "gaps"
-    allowance: int = Field(default=0, ge=0, le=1_344)
+    allowance: int = Field(default=0, ge=0, le=MOST_SLOTS)
     cost: CostFunction = CostFunction.QUADRATIC
 
     def check(self, view: View) -> Iterator[Violation]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_DAYS, MOST_SLOTS
 from core.timetable.program import Combine, Measure
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.measuring import gaps
@@ -31,9 +32,9 @@ class Gaps(Rule):
 
     kind: Literal["gaps"] = "gaps"
     people: People = People(teachers=EVERY)
-    most: int = Field(default=0, ge=0, le=1_344)
+    most: int = Field(default=0, ge=0, le=MOST_SLOTS)
     each: Literal["day", "week"] = "day"
-    days_together: int = Field(default=1, ge=1, le=28)
+    days_together: int = Field(default=1, ge=1, le=MOST_DAYS)
     """How many days in a row count as one, where mornings and afternoons are days of their own."""
     days: tuple[Annotated[int, Field(ge=0, le=27)], ...] = ()
     """Only these, by their index; all where none is named."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.errors import Fault
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.cost_function import CostFunction
 from core.timetable.program import Combine, Measure
 from core.timetable.rules.base import Rule, Violation
@@ -38,8 +39,8 @@ class InWindows(Rule):
     people: Attendees
     what: Literal["busy", "idle", "active"] = "busy"
     windows: tuple[Slots, ...]
-    least: int = Field(default=0, ge=0, le=1_344)
-    most: int = Field(default=1_344, ge=0, le=1_344)
+    least: int = Field(default=0, ge=0, le=MOST_SLOTS)
+    most: int = Field(default=MOST_SLOTS, ge=0, le=MOST_SLOTS)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each who has too much or too little to do."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.program import Measure
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.selecting import People, Slots
@@ -29,7 +30,7 @@ class Lunch(Rule):
     kind: Literal["lunch"] = "lunch"
     people: People
     slots: Slots = Field(min_length=1)
-    least_free: int = Field(default=1, ge=1, le=1_344)
+    least_free: int = Field(default=1, ge=1, le=MOST_SLOTS)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each day without time to eat."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from core.errors import Fault
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.program import Combine, Measure
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.measuring import outside, runs
@@ -43,8 +44,8 @@ class Occupancy(Rule):
     people: People | None = None
     windows: tuple[tuple[int, ...], ...] = Field(min_length=1)
     what: Literal["periods", "parts", "starts", "run"] = "periods"
-    least: Annotated[int, Field(ge=0, le=1_344)] = 0
-    most: int | None = Field(default=None, ge=0, le=1_344)
+    least: Annotated[int, Field(ge=0, le=MOST_SLOTS)] = 0
+    most: int | None = Field(default=None, ge=0, le=MOST_SLOTS)
     or_zero: bool = False
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.program import Measure
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.measuring import outside
@@ -27,7 +28,7 @@ class OneBlockADay(Rule):
 
     kind: Literal["one_block_a_day"] = "one_block_a_day"
     lessons: Lessons = Lessons()
-    most: int = Field(default=1, ge=1, le=1_344)
+    most: int = Field(default=1, ge=1, le=MOST_SLOTS)
     by: Literal["course", "subject_and_group"] = "course"
 
     def check(self, view: View) -> Iterator[Violation]:

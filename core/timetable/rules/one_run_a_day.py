@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.cost_function import CostFunction
 from core.timetable.program import Measure
 from core.timetable.rules.base import Rule, Violation
@@ -31,7 +32,7 @@ class OneRunADay(Rule):
 
     kind: Literal["one_run_a_day"] = "one_run_a_day"
     courses: Courses
-    longest: int = Field(default=2, ge=1, le=1_344)
+    longest: int = Field(default=2, ge=1, le=MOST_SLOTS)
     not_over: Slots = ()
 
     def check(self, view: View) -> Iterator[Violation]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.errors import Fault
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.program import Relation
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.selecting import Lessons, too_many
@@ -29,7 +30,7 @@ class Order(Rule):
     kind: Literal["order"] = "order"
     first: Lessons
     second: Lessons
-    between: int = Field(default=0, ge=0, le=1_344)
+    between: int = Field(default=0, ge=0, le=MOST_SLOTS)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each two in the wrong order."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.measuring import outside
 from core.timetable.rules.points import Courses
@@ -26,10 +27,10 @@ class Parts(Rule):
 
     kind: Literal["parts"] = "parts"
     courses: Courses
-    shortest: int = Field(default=1, ge=0, le=1_344)
-    longest: int = Field(default=1_344, ge=0, le=1_344)
-    least: int = Field(default=0, ge=0, le=1_344)
-    most: int = Field(default=1_344, ge=0, le=1_344)
+    shortest: int = Field(default=1, ge=0, le=MOST_SLOTS)
+    longest: int = Field(default=MOST_SLOTS, ge=0, le=MOST_SLOTS)
+    least: int = Field(default=0, ge=0, le=MOST_SLOTS)
+    most: int = Field(default=MOST_SLOTS, ge=0, le=MOST_SLOTS)
     others: bool = False
 
     def check(self, view: View) -> Iterator[Violation]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.program import Measure
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.measuring import outside
@@ -26,8 +27,8 @@ class PeriodsADay(Rule):
 
     kind: Literal["periods_a_day"] = "periods_a_day"
     people: People
-    least: int = Field(default=0, ge=0, le=1_344)
-    most: int | None = Field(default=None, ge=0, le=1_344)
+    least: int = Field(default=0, ge=0, le=MOST_SLOTS)
+    most: int | None = Field(default=None, ge=0, le=MOST_SLOTS)
     or_zero: bool = True
 
     def check(self, view: View) -> Iterator[Violation]:

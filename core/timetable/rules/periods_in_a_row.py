@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.program import Measure
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.measuring import runs
@@ -28,7 +29,7 @@ class PeriodsInARow(Rule):
 
     kind: Literal["periods_in_a_row"] = "periods_in_a_row"
     people: People
-    most: int = Field(ge=1, le=1_344)
+    most: int = Field(ge=1, le=MOST_SLOTS)
     breaks_rest: bool = True
 
     def check(self, view: View) -> Iterator[Violation]:

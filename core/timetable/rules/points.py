@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from core.errors import Fault
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.cost_function import CostFunction
 from core.timetable.rules.base import Rule
 from core.timetable.rules.selecting import Part, Selection, Slots, slot_faults, unknown
@@ -162,8 +163,8 @@ class Window(Part):
     """Slots, and how many of what is counted may be in them."""
 
     slots: Slots
-    least: int = Field(default=0, ge=0, le=1_344)
-    most: int = Field(default=1_344, ge=0, le=1_344)
+    least: int = Field(default=0, ge=0, le=MOST_SLOTS)
+    most: int = Field(default=MOST_SLOTS, ge=0, le=MOST_SLOTS)
 
 
 def window_faults(windows: Iterable[Sequence[int]], problem: Problem, where: str) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.errors import Fault
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.cost_function import CostFunction
 from core.timetable.program import Relation
 from core.timetable.rules.base import Rule, Violation
@@ -27,8 +28,8 @@ class CoursePair(Part):
 
     first: str
     second: str
-    least: int = Field(default=0, ge=0, le=1_344)
-    most: int | None = Field(default=None, ge=0, le=1_344)
+    least: int = Field(default=0, ge=0, le=MOST_SLOTS)
+    most: int | None = Field(default=None, ge=0, le=MOST_SLOTS)
 
 
 class Separation(Rule):

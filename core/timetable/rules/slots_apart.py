@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from core.errors import Fault
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.program import Relation
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.selecting import Lessons
@@ -28,7 +29,7 @@ class SlotsApart(Rule):
     kind: Literal["slots_apart"] = "slots_apart"
     first: Lessons
     second: Lessons
-    slots: int = Field(ge=1, le=1_344)
+    slots: int = Field(ge=1, le=MOST_SLOTS)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each two that don't lie so."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.cost_function import CostFunction
 from core.timetable.program import Combine, Measure
 from core.timetable.rules.base import Rule, Violation
@@ -26,7 +27,7 @@ class StartAmong(Rule):
     kind: Literal["start_among"] = "start_among"
     courses: Courses
     slots: Slots
-    duration: int | None = Field(default=None, ge=1, le=1_344)
+    duration: int | None = Field(default=None, ge=1, le=MOST_SLOTS)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each course with blocks that start elsewhere."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from core.timetable.bounds import MOST_DAYS, MOST_SLOTS
 from core.timetable.program import Combine, Measure
 from core.timetable.rules.base import Rule, Violation
 from core.timetable.rules.measuring import outside
@@ -26,8 +27,8 @@ class WorkingDays(Rule):
 
     kind: Literal["working_days"] = "working_days"
     people: People
-    least: int = Field(default=0, ge=0, le=28)
-    most: int | None = Field(default=None, ge=0, le=1_344)
+    least: int = Field(default=0, ge=0, le=MOST_DAYS)
+    most: int | None = Field(default=None, ge=0, le=MOST_SLOTS)
 
     def check(self, view: View) -> Iterator[Violation]:
         """Yield each week with too few or too many days."""

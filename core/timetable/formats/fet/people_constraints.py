@@ -6,6 +6,7 @@ A name is whom it is about (``Teacher``, ``Teachers``, ``StudentsSet``, ``Studen
 from collections.abc import Iterator
 from itertools import pairwise
 
+from core.timetable.bounds import MOST_DAYS, MOST_SLOTS
 from core.timetable.formats.fet.document import number
 from core.timetable.formats.fet.reading import Constraint, NotKeptError, PeopleReader, Reading
 from core.timetable.formats.safe_xml import Element
@@ -75,7 +76,7 @@ def gaps_in_afternoons(c: Constraint) -> Iterator[Rule]:
 
 
 def _gaps(c: Constraint, like: Gaps) -> Rule:
-    most = min(number(c.at, "Max_Gaps"), 1_344)
+    most = min(number(c.at, "Max_Gaps"), MOST_SLOTS)
     return like.model_copy(update={"most": most, "hard": c.worth.hard, "weight": c.worth.weight})
 
 
@@ -205,13 +206,13 @@ def _days_of(c: Constraint, windows: Windows, most: int) -> Iterator[Rule]:
 
 def begins_early(c: Constraint) -> Iterator[Rule]:
     """Begin days with the first period, but for some with the second."""
-    most = min(number(c.at, "Max_Beginnings_At_Second_Hour"), 28)
+    most = min(number(c.at, "Max_Beginnings_At_Second_Hour"), MOST_DAYS)
     yield BeginsEarly(people=c.people, most=most, hard=c.worth.hard, weight=c.worth.weight)
 
 
 def afternoons_begin_early(c: Constraint) -> Iterator[Rule]:
     """Begin afternoons with the first period, but for some with the second."""
-    most, days = min(number(c.at, "Max_Beginnings_At_Second_Hour"), 28), c.reading.week.half_days(1)
+    most, days = min(number(c.at, "Max_Beginnings_At_Second_Hour"), MOST_DAYS), c.reading.week.half_days(1)
     yield BeginsEarly(people=c.people, most=most, days=days, hard=c.worth.hard, weight=c.worth.weight)
 
 

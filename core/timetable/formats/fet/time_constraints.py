@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Literal
 
+from core.timetable.bounds import MOST_DAYS
 from core.timetable.formats.fet.document import Activity, number
 from core.timetable.formats.fet.reading import NotKeptError, Reader, Reading, Worth, lessons_of
 from core.timetable.formats.safe_xml import Element
@@ -92,7 +93,7 @@ def _days_apart(
     reading: Reading, lessons: Lessons, least: int, by: Literal["course", "selection"], worth: Worth
 ) -> Rule:
     if not reading.document.has_half_days:
-        return DaysApart(lessons=lessons, at_least=min(least, 28), by=by, hard=worth.hard, weight=worth.weight)
+        return DaysApart(lessons=lessons, at_least=min(least, MOST_DAYS), by=by, hard=worth.hard, weight=worth.weight)
     days = reading.week.real_days
     windows = tuple(
         tuple(slot for day in days[i : i + least] for slot in day) for i in range(max(1, len(days) - least + 1))
@@ -104,7 +105,7 @@ def max_days(reading: Reading, at: Element, worth: Worth) -> Iterator[Rule]:
     """Keep the days of activities near each other."""
     most = number(at, "MaxDays", 0) * (2 if reading.document.has_half_days else 1)
     lessons = lessons_of(reading.activities(at))
-    yield DaysWithin(lessons=lessons, at_most=min(most, 28), hard=worth.hard, weight=worth.weight)
+    yield DaysWithin(lessons=lessons, at_most=min(most, MOST_DAYS), hard=worth.hard, weight=worth.weight)
 
 
 def same_start(reading: Reading, at: Element, worth: Worth) -> Iterator[Rule]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
 
 from core.school.spreadsheets import Sheet, parse_csv, parse_workbook
+from core.timetable.bounds import MOST_DAYS, MOST_PERIODS
 from core.timetable.faults import require_sound
 from core.timetable.formats.native import slot_named
 from core.timetable.formats.reading import Read
@@ -98,8 +99,8 @@ class _Book:
                 break_after=row.is_yes("Break after", default=False),
             )
             days[day, row.name("Week")].append(period)
-        if any(len(periods) > 48 for periods in days.values()) or len(days) > 28:
-            self._faults.add("Days!A1", "a cycle has at most 28 days of 48 periods", "too_large")
+        if any(len(periods) > MOST_PERIODS for periods in days.values()) or len(days) > MOST_DAYS:
+            self._faults.add("Days!A1", f"a cycle has at most {MOST_DAYS} days of {MOST_PERIODS} periods", "too_large")
         self._faults.stop()
         if not days:
             plain = tuple(Period(name=str(p + 1)) for p in range(self._longest()))

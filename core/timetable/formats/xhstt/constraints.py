@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from core.errors import Fault, InvalidInput
+from core.timetable.bounds import MOST_SLOTS
 from core.timetable.formats.xhstt.archive import Constraint, Event, EventResource, Instance, fault, number, referred
 from core.timetable.rules.base import Rule
 from core.timetable.rules.in_windows import InWindows
@@ -20,7 +21,7 @@ from core.timetable.rules.start_among import StartAmong
 from core.timetable.rules.starts_in_windows import StartsInWindows
 from core.timetable.rules.workload import Load, Workload
 
-MOST = 1_344
+MOST = MOST_SLOTS
 """What rules count to; “999” and the like in archives mean any number."""
 MOST_LOAD = 100_000
 
