@@ -10,6 +10,7 @@ from core.timetable.cost_function import CostFunction
 from core.timetable.program import Combine, Measure, Program, Relation, RoomOption
 from core.timetable.solvers.native import cooling, state
 from core.timetable.solvers.native import layout as at
+from core.timetable.solvers.native.annealing import Schedule
 from core.timetable.solvers.native.chance import dice
 from core.timetable.solvers.native.ejection import Chain
 from core.timetable.solvers.native.pack import Ints, Packed, pack
@@ -75,7 +76,7 @@ def test_costs_stay_right_while_a_complete_timetable_is_annealed(temperature: fl
         journal, throws = empty_journal(packed), dice(seed)
         state.load(packed.p, states, tally, best)
         cooling.fill(packed.p, states, tally, journal, throws)
-        heat, own = np.array([temperature, 1.0, 10.0]), np.zeros(cooling.NUMBERS, np.int64)
+        heat, own = cooling.heat(temperature, 10.0), Schedule().numbers()
         queue, way = np.zeros(blocks + 2, np.int64), np.zeros(2 * blocks, np.int64)
         for _ in range(25):
             cooling.anneal(packed.p, states, tally, best, heat, own, journal, queue, way, throws, 3)

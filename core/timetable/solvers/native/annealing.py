@@ -9,7 +9,8 @@ from core.timetable.solvers.native import cooling, state
 from core.timetable.solvers.native import layout as at
 from core.timetable.solvers.native.chance import dice
 from core.timetable.solvers.native.ejection import Chain
-from core.timetable.solvers.native.pack import Packed, pack
+from core.timetable.solvers.native.heating import temperature
+from core.timetable.solvers.native.pack import Ints, Packed, pack
 from core.timetable.solvers.native.search import Run, cannot_be, empty_journal
 from core.timetable.solvers.port import Budget, Outcome, Report, Status, Stopped
 
@@ -19,20 +20,31 @@ SAMPLE = 2000
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a cycle cools: temperatures in units of a typical change of the soft cost."""
+    """How a cycle cools, and how often it makes each kind of move."""
 
-    first: float = 0.6
-    last: float = 0.1
-    hard_weight: float = 6.0
-    """A hard point in the same units."""
+    first: float = 0.3
+    last: float = 0.003
+    """At the first and at the last temperature: the mean chance with which a move that is worse is kept."""
+    hard_weight: float = 3.0
+    """A hard point, in units of the first temperature."""
     mix: tuple[int, int, int, int, int] = (4, 14, 20, 28, 12)
     """Of 100 moves, up to which one: room, turn, alone, with neighbours; the rest are chains of at most the last."""
     hurt: int = 50
     """Of 100 moves, how many begin with a block that something soft is amiss with."""
     same_day: int = 50
     """Of 100 moves, how many stay within a day."""
+    runs: tuple[int, int] = (25, 50)
+    """Of 100 moves, up to which one: with the run of blocks alike around the first; around each that moves."""
     shares: tuple[float, ...] = (0.12, 0.3, 1.0)
-    """Of the time that is left, what each cycle takes; later ones start from the best, at half the first heat."""
+    """Of the time that is left, what each cycle takes; later ones start from the best."""
+    again: float = 0.5
+    """The first temperature of later cycles, between the last one (0) and the first one's (1)."""
+
+    def numbers(self) -> Ints:
+        """Return them as the kernel takes them, with nothing counted yet."""
+        own = np.zeros(cooling.NUMBERS, np.int64)
+        own[cooling.TO_ROOM : cooling.TO_RUNS + 1] = (*self.mix, self.hurt, self.same_day, *self.runs)
+        return own
 
 
 class Annealing:
@@ -80,9 +92,8 @@ class _Cooling:
         self._state, self._tally = packed.state()
         blocks = int(packed.p[at.BLOCKS])
         self._best = np.full(blocks + int(packed.p[at.NEEDS]), -1, np.int64)
-        self._heat = np.array([1e-9, 1.0, 1.0])
-        self._own = np.zeros(cooling.NUMBERS, np.int64)
-        self._own[cooling.TO_ROOM : cooling.TO_DAY + 1] = (*schedule.mix, schedule.hurt, schedule.same_day)
+        self._heat = cooling.heat(1e-9, 1.0)
+        self._own = schedule.numbers()
         self._journal = empty_journal(packed)
         self._queue, self._way = np.zeros(blocks + 2, np.int64), np.zeros(2 * blocks, np.int64)
         self._dice = dice(seed + 1)
@@ -104,19 +115,24 @@ class _Cooling:
         self._step(1)  # what compiles, or loads what was compiled, tells nothing of the speed
         run.forget_speed()
         self._cycle(run, SAMPLE, 1e-9, 1e-9)
-        unit = self._own[cooling.SOFT_TOTAL] / max(1, self._own[cooling.SOFT_STEPS]) or 1.0
-        self._heat[cooling.HARD_WEIGHT] = self._schedule.hard_weight * unit
+        first, last = self._temperatures()
         if moves is not None:
-            self._cycle(run, moves, self._schedule.first * unit, self._schedule.last * unit)
+            self._cycle(run, moves, first, last)
         cycle = 0
         while moves is None and not (run.is_done or run.is_over):
             share = self._schedule.shares[min(cycle, len(self._schedule.shares) - 1)]
             length = max(SAMPLE, round(run.left_s * share * run.steps_per_s))
-            first = self._schedule.first if cycle == 0 else self._schedule.first / 2
-            self._cycle(run, length, first * unit, self._schedule.last * unit)
+            self._cycle(run, length, first if cycle == 0 else last + self._schedule.again * (first - last), last)
             cycle += 1
         run.keep(self._packed, self._best)
         run.partial = self._packed.assignment(self._best)
+
+    def _temperatures(self) -> tuple[float, float]:
+        """Return the first and the last, and let hard points weigh as much as the first allows."""
+        worse = self._heat[cooling.SAMPLE : cooling.SAMPLE + self._own[cooling.WORSE]]
+        first, last = temperature(worse, self._schedule.first), temperature(worse, self._schedule.last)
+        self._heat[cooling.HARD_WEIGHT] = self._schedule.hard_weight * first
+        return first, last
 
     def _cycle(self, run: Run, length: int, first: float, last: float) -> None:
         state.load(self._packed.p, self._state, self._tally, self._best)

@@ -24,7 +24,6 @@ from core.timetable.solvers.native.layout import (
     whole,
 )
 from core.timetable.solvers.native.moving import (
-    change_room,
     exchange,
     hurts,
     random_start,
@@ -32,19 +31,30 @@ from core.timetable.solvers.native.moving import (
     turn_round,
 )
 from core.timetable.solvers.native.pack import Ints
+from core.timetable.solvers.native.rooming import change_room
 from core.timetable.solvers.native.state import note, put, save, undo
 
 Heat = NDArray[np.float64]
 
-TEMPERATURE, COOLING, HARD_WEIGHT = range(3)
-"""Of ``heat``: by COOLING the temperature is multiplied with each move; HARD_WEIGHT is one hard point in soft ones."""
-MADE, TAKEN, BEST_HARD, BEST_SOFT, BESTS, SOFT_STEPS, SOFT_TOTAL = range(7)
+TEMPERATURE, COOLING, HARD_WEIGHT, SAMPLE = range(4)
+"""Of ``heat``: by COOLING the temperature is multiplied with each move; HARD_WEIGHT is one hard point in soft ones;
+from SAMPLE on, by how much the first moves that cost more did so."""
+SAMPLES = 1024
+MADE, TAKEN, BEST_HARD, BEST_SOFT, BESTS, WORSE = range(6)
 """The annealing's own numbers: moves tried, moves kept, the best costs met and how often they were bettered; how many
-moves changed the soft cost alone, and by how much in all."""
-TO_ROOM, TO_TURN, TO_ALONE, TO_NEAR, LONGEST, TO_HURT, TO_DAY = range(7, 14)
+amounts are in the sample."""
+TO_ROOM, TO_TURN, TO_ALONE, TO_NEAR, LONGEST, TO_HURT, TO_DAY, TO_RUN, TO_RUNS = range(6, 15)
 """Of 100 moves, up to which one each kind goes; the longest chain; how many of 100 begin with a block that hurts, and
-how many stay within its day."""
-NUMBERS = 14
+how many stay within its day; up to which one goes with the first block's run, and with everyone's."""
+NUMBERS = 15
+
+
+def heat(temperature: float, hard_weight: float) -> Heat:
+    """Return what ``anneal`` takes for a temperature that stays."""
+    found = np.zeros(SAMPLE + SAMPLES)
+    found[TEMPERATURE], found[COOLING], found[HARD_WEIGHT] = temperature, 1.0, hard_weight
+    return found
+
 
 ONE, THROWS = whole(1), whole(5)
 """How often a block is thrown for, at most, until one hurts."""
@@ -79,7 +89,9 @@ def move(p: Ints, s: Ints, t: Ints, own: Ints, journal: Ints, queue: Ints, way: 
     if start == s[p[START] + block]:
         return False
     reach = ALONE if kind < own[TO_ALONE] else (WITH_NEIGHBOURS if kind < own[TO_NEAR] else ALL)
-    return exchange(p, s, t, journal, queue, way, block, start, reach, own[LONGEST])
+    kind = below(dice, PERCENT)
+    runs = ALONE if kind >= own[TO_RUNS] else (WITH_NEIGHBOURS if kind < own[TO_RUN] else ALL)
+    return exchange(p, s, t, journal, queue, way, dice, block, start, reach, runs, own[LONGEST])
 
 
 @compiled
@@ -103,9 +115,9 @@ def anneal(
         hard, soft = t[HARD], t[SOFT]
         if not move(p, s, t, own, journal, queue, way, dice):
             continue
-        if t[HARD] == hard and t[SOFT] != soft:
-            own[SOFT_STEPS] += 1
-            own[SOFT_TOTAL] += abs(t[SOFT] - soft)
+        if t[HARD] == hard and t[SOFT] > soft and own[WORSE] < SAMPLES:
+            heat[SAMPLE + own[WORSE]] = t[SOFT] - soft
+            own[WORSE] += 1
         worse = heat[HARD_WEIGHT] * (t[HARD] - hard) + (t[SOFT] - soft)
         if worse > 0 and fraction(dice) >= exp(-worse / heat[TEMPERATURE]):
             undo(p, s, t, journal, EMPTY)

@@ -98,7 +98,8 @@ import numpy as np
     TRAVEL_HARD,
     TRAVEL_WEIGHT,
     TRAVEL_SLOTS,
-) = range(14, 84)
+    ALIKE,
+) = range(14, 85)
 """Tables of the problem. ``X_FROM`` has one number more than rows: where each row of ``X`` begins."""
 
 (
@@ -119,10 +120,10 @@ import numpy as np
     STABILITY_COUNT,
     STABILITY_ROOMS,
     STATE_SIZE,
-) = range(84, 101)
+) = range(85, 102)
 """Tables of the state. The XOR of (block + 1) over who is there names the one where there is only one."""
 
-HEADER = 101
+HEADER = 102
 
 HARD, SOFT, FORGIVEN, UNPLACED = range(4)
 """The tally. FORGIVEN is the part of HARD that blocks not placed yet can still make good."""

@@ -5,8 +5,7 @@
 from core.timetable.solvers.native.chance import Dice, below
 from core.timetable.solvers.native.compiled import inner
 from core.timetable.solvers.native.layout import (
-    AS_IT_WAS,
-    CHOOSE,
+    ALIKE,
     DAY_BEGIN,
     DAY_OF,
     DURATION,
@@ -34,7 +33,8 @@ from core.timetable.solvers.native.layout import (
     WINDOW_VALUE,
 )
 from core.timetable.solvers.native.pack import Ints
-from core.timetable.solvers.native.state import note, overlaps_in_room, put, take
+from core.timetable.solvers.native.rooming import settle
+from core.timetable.solvers.native.state import note, overlaps_in_room, take
 from core.timetable.solvers.native.terms import deviation_of
 
 """``way`` holds for each block the stamp of the move that it is part of, and then which way it goes in it."""
@@ -92,16 +92,49 @@ def join_rooms(p: Ints, s: Ints, queue: Ints, way: Ints, block: int, start: int,
 
 
 @inner
-def exchange(
-    p: Ints, s: Ints, t: Ints, journal: Ints, queue: Ints, way: Ints, block: int, start: int, reach: int, most: int
-) -> bool:
-    """Move a block, and to where it was those in its way, and so on (a Kempe chain).
+def neighbour(p: Ints, s: Ints, block: int, slot: int) -> int:
+    """Return the block alike that is on, alone with its people, in a slot of the block's day; else -1."""
+    if not 0 <= slot < p[SLOTS] or p[p[DAY_OF] + slot] != p[p[DAY_OF] + s[p[START] + block]]:
+        return -1
+    at = p[p[EXCLUSIVE_OF] + p[p[EXCLUSIVE_OF_FROM] + block]] * p[SLOTS] + slot
+    if s[p[EXCLUSIVE_COUNT] + at] != 1:
+        return -1
+    other = s[p[EXCLUSIVE_XOR] + at] - 1
+    return other if p[p[ALIKE] + other] == p[p[ALIKE] + block] else -1
 
-    The first ``reach`` of the chain ask others to join; a chain of more than ``most`` is not made.
+
+@inner
+def join_run(p: Ints, s: Ints, queue: Ints, way: Ints, block: int, sign: int) -> None:
+    """Let the blocks alike join that lie right before and after a block, and right before and after those."""
+    if p[p[ALIKE] + block] < 0:
+        return
+    duration = p[p[DURATION] + block]
+    other = neighbour(p, s, block, s[p[START] + block] + duration)
+    while other >= 0:
+        join(queue, way, other, sign)
+        other = neighbour(p, s, other, s[p[START] + other] + duration)
+    other = neighbour(p, s, block, s[p[START] + block] - 1)
+    while other >= 0:
+        join(queue, way, other, sign)
+        other = neighbour(p, s, other, s[p[START] + other] - 1)
+
+
+@inner
+def are_turned(p: Ints, way: Ints, one: int, other: int) -> bool:
+    """Tell whether two blocks alike merely take each other's place."""
+    found: bool = 0 <= p[p[ALIKE] + one] == p[p[ALIKE] + other] and way[2 * one + 1] != way[2 * other + 1]
+    return found
+
+
+@inner
+def gather(p: Ints, s: Ints, queue: Ints, way: Ints, block: int, shift: int, reach: int, runs: int, most: int) -> bool:
+    """Write into the queue who moves with a block; tell whether all of them may.
+
+    The first ``reach`` of the chain ask others to join, the first ``runs`` bring the blocks alike next to them; a chain
+    of more than ``most`` is not made.
     """
     queue[0] = 0
     queue[1] += 1
-    shift = start - s[p[START] + block]
     join(queue, way, block, 1)
     i = 0
     while i < queue[0]:
@@ -110,10 +143,34 @@ def exchange(
         to = s[p[START] + one] + sign * shift
         if queue[0] > most or not is_allowed(p, one, to):
             return False
+        if i < runs:
+            join_run(p, s, queue, way, one, sign)
         if i < reach:
             join_people(p, s, queue, way, one, to, sign)
             join_rooms(p, s, queue, way, one, to, sign)
         i += 1
+    return queue[0] != 2 or not are_turned(p, way, block, queue[3])
+
+
+@inner
+def exchange(
+    p: Ints,
+    s: Ints,
+    t: Ints,
+    journal: Ints,
+    queue: Ints,
+    way: Ints,
+    dice: Dice,
+    block: int,
+    start: int,
+    reach: int,
+    runs: int,
+    most: int,
+) -> bool:
+    """Move a block, and to where it was those in its way, and so on (a Kempe chain)."""
+    shift = start - s[p[START] + block]
+    if not gather(p, s, queue, way, block, shift, reach, runs, most):
+        return False
     for i in range(queue[0]):
         one = queue[2 + i]
         note(p, s, journal, one)
@@ -121,7 +178,7 @@ def exchange(
         take(p, s, t, one)
     for i in range(queue[0]):
         one = queue[2 + i]
-        put(p, s, t, one, way[2 * one + 1], CHOOSE)
+        settle(p, s, t, dice, one, way[2 * one + 1])
     return True
 
 
@@ -145,30 +202,8 @@ def turn_round(p: Ints, s: Ints, t: Ints, journal: Ints, dice: Dice, block: int)
     note(p, s, journal, other)
     take(p, s, t, block)
     take(p, s, t, other)
-    put(p, s, t, other, start, CHOOSE)
-    put(p, s, t, block, to, CHOOSE)
-    return True
-
-
-@inner
-def change_room(p: Ints, s: Ints, t: Ints, journal: Ints, dice: Dice, block: int) -> bool:
-    """Give one need of a block any other of its rooms."""
-    first = p[p[NEED_FROM] + block]
-    needs = p[p[NEED_FROM] + block + 1] - first
-    if needs == 0:
-        return False
-    need = first + below(dice, needs)
-    options = p[p[OPTION_FROM] + need + 1] - p[p[OPTION_FROM] + need]
-    if options < 2:
-        return False
-    room = p[p[OPTION_ROOM] + p[p[OPTION_FROM] + need] + below(dice, options)]
-    if room == s[p[ROOM_OF] + need]:
-        return False
-    start = s[p[START] + block]
-    note(p, s, journal, block)
-    take(p, s, t, block)
-    s[p[ROOM_OF] + need] = room
-    put(p, s, t, block, start, AS_IT_WAS)
+    settle(p, s, t, dice, other, start)
+    settle(p, s, t, dice, block, to)
     return True
 
 

@@ -1,5 +1,6 @@
 """Writes a program into the flat arrays of ``layout``."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,7 +129,17 @@ def _write_blocks(writer: _Writer, program: Program) -> None:
 def _write_exclusives(writer: _Writer, program: Program) -> None:
     members = [exclusive.blocks for exclusive in program.exclusives]
     writer.rows(at.MEMBER_FROM, at.MEMBER, members)
-    writer.rows(at.EXCLUSIVE_OF_FROM, at.EXCLUSIVE_OF, _turned(members, len(program.blocks)))
+    of_block = _turned(members, len(program.blocks))
+    writer.rows(at.EXCLUSIVE_OF_FROM, at.EXCLUSIVE_OF, of_block)
+    writer.table(at.ALIKE, _alike(program, of_block))
+
+
+def _alike(program: Program, exclusives: Sequence[Sequence[int]]) -> list[int]:
+    """Return a number for each block, the same for those of the same people and duration; -1 for one of its kind."""
+    kinds = [(tuple(row), block.duration) for row, block in zip(exclusives, program.blocks, strict=True)]
+    many = {kind for kind, count in Counter(kinds).items() if count > 1 and kind[0]}
+    number = {kind: i for i, kind in enumerate(sorted(many))}
+    return [number.get(kind, -1) for kind in kinds]
 
 
 def _write_tracks(writer: _Writer, program: Program) -> None:
