@@ -104,7 +104,13 @@ FORMATS = (
         exported="xhstt.writing:write_archive",
         holds_several=True,
     ),
-    Format(name="fet", extensions=(".fet",), problem="fet.reader:read_fet", exported="fet.writer:write_fet"),
+    Format(
+        name="fet",
+        extensions=(".fet",),
+        problem="fet.reader:read_fet",
+        judged="fet.solutions:read_solved",
+        exported="fet.writer:write_fet",
+    ),
     Format(
         name="ectt",
         extensions=(".ectt", ".ctt", ".sol"),
