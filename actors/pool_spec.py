@@ -1,7 +1,7 @@
 """What a pool is made of: its size, its workers, its backlog, and what it tells of itself."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,6 +30,8 @@ class PoolSpec:
     namespace: str = "schoolos"
     resources: Mapping[str, float] = field(default_factory=dict)
     """Custom Ray resources of one worker."""
+    supervisor: str = ""
+    """The supervisor that it shares with other pools; one of its own where there is none."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.minimum <= self.maximum or self.maximum < 1 or self.backlog_per_worker < 1:
@@ -38,6 +40,11 @@ class PoolSpec:
     @property
     def supervisor_name(self) -> str:
         """The name by which the supervisor is found."""
+        return self.supervisor or self.own_supervisor_name
+
+    @property
+    def own_supervisor_name(self) -> str:
+        """The name of a supervisor that watches this pool alone."""
         return f"{self.name}-supervisor"
 
     def worker_name(self, slot: int) -> str:
@@ -69,6 +76,25 @@ Backlog = Callable[[], Awaitable[int]]
 
 BacklogFactory = Callable[[], AbstractAsyncContextManager[Backlog]]
 """Opens the backlog in the supervisor's process. Picklable."""
+
+
+@asynccontextmanager
+async def no_backlog() -> AsyncIterator[Backlog]:
+    """Open the backlog of a pool that always has the same size."""
+
+    async def nothing() -> int:
+        return 0
+
+    yield nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool to be started: its size, its workers, and what waits for them."""
+
+    spec: PoolSpec
+    factory: WorkerFactory
+    backlog: BacklogFactory = no_backlog
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ class Supervisor:
                 self.step()
                 await self._pause()
         finally:
-            measuring.cancel()
+            for task in (measuring, *self._tasks):
+                task.cancel()
 
     def adopt(self) -> None:
         """Take over the workers that a former supervisor of this pool left running."""
@@ -92,11 +93,10 @@ class Supervisor:
         if self._plan.draining and self._plan.empty():
             self._emptied.set()
 
-    async def drain(self) -> None:
-        """Start nothing more, let every worker finish within the pool's deadline, and return when none is left."""
+    def begin_drain(self) -> None:
+        """Start nothing more and let every worker finish by the pool's deadline; the watch ends when none is left."""
         self._plan.draining = True
         self._wake.set()
-        await self._emptied.wait()
 
     def status(self) -> PoolStatus:
         """Return the pool as it stands."""

@@ -5,6 +5,7 @@ import os
 from contextlib import suppress
 
 from actors.pool_spec import Pong, Worker, WorkerFactory
+from core.errors import Unavailable
 from core.telemetry import get_logger
 
 _log = get_logger("pool")
@@ -26,9 +27,10 @@ class HostedWorker:
         self._life = asyncio.get_running_loop().create_task(self._live(), name=self._name)
 
     async def ping(self) -> Pong:
-        """Return how the worker is. Raises what ended its life, where it has ended."""
+        """Return how the worker is. Raises what ended its life, where it has ended, also by a drain."""
         if self._life is not None and self._life.done():
             self._life.result()
+            raise Unavailable(f"{self._name} has been drained")  # a supervisor that comes back must not keep it
         if self._worker is None:
             return Pong(ready=False, pid=os.getpid(), node=self._node)
         return Pong(ready=True, pid=os.getpid(), node=self._node, figures=dict(await self._worker.ping()))

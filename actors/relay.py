@@ -1,10 +1,9 @@
 """The outbox relay as a worker of a supervised pool. Two at once share the work, so none need ever be waited for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
-from actors.pool_spec import Backlog, PoolSpec
+from actors.pool_spec import PoolSpec
 from core.events.relay import Relay
 
 RELAY_POOL = PoolSpec(name="outbox-relay", minimum=1, maximum=1, drain_s=10.0)
@@ -33,13 +32,3 @@ class RelayWorker:
         if self._running is not None:
             await asyncio.wait({self._running}, timeout=deadline_s)
             self._running.cancel()
-
-
-@asynccontextmanager
-async def no_backlog() -> AsyncIterator[Backlog]:
-    """Open the backlog of a pool that always has the same size."""
-
-    async def nothing() -> int:
-        return 0
-
-    yield nothing

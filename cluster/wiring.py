@@ -1,4 +1,4 @@
-"""The only place that builds adapters and hands them to the nouns; ``wiring_workers`` does it for the pools."""
+"""The only place that builds adapters and hands them to the nouns; ``wiring_*`` do it for the pools."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -6,18 +6,10 @@ from functools import partial
 
 from cluster.settings import Settings
 from cluster.version import version
-from cluster.wiring_ground import begin_telemetry, database_url, installation_key, open_database
+from cluster.wiring_ground import begin_telemetry, database_url, open_database
+from cluster.wiring_keys import installation_key
 from cluster.wiring_objects import open_objects
 from cluster.wiring_senders import make_devices, receipt_keys
-from cluster.wiring_workers import (
-    notifier_backlog,
-    notifier_factory,
-    notifier_pool,
-    relay_factory,
-    relay_pool,
-    scheduler_factory,
-    scheduler_pool,
-)
 from core.access.oidc import OidcTokens
 from core.access.tokens import LocalTokens, TokenVerifier
 from core.access.use_cases import AccessUseCases
@@ -59,16 +51,9 @@ __all__ = [
     "app_options",
     "make_tokens",
     "make_verifier",
-    "notifier_backlog",
-    "notifier_factory",
-    "notifier_pool",
     "open_database",
     "open_objects",
     "open_services",
-    "relay_factory",
-    "relay_pool",
-    "scheduler_factory",
-    "scheduler_pool",
 ]
 
 

@@ -1,14 +1,12 @@
-"""Opens what processes of the system need: telemetry, database, clock, event stream."""
+"""Opens what processes of the system need: telemetry, database, clock."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cluster.settings import Settings
-from core.access.keys import derived
 from core.adapters.postgres import PostgresDatabase
 from core.adapters.postgres_clock import PostgresClock
-from core.adapters.redis_stream import RedisEventStream
 from core.adapters.telemetry import TelemetryOptions, start_telemetry
 from core.clock import Clock, SystemClock
 from core.errors import InvalidInput
@@ -54,23 +52,3 @@ def database_url(settings: Settings) -> str:
     if settings.database.url is None:
         raise InvalidInput("SCHOOLOS_DATABASE_URL is not set and no embedded database runs; start with `schoolos up`")
     return settings.database.url.get_secret_value()
-
-
-def installation_key(settings: Settings) -> bytes | None:
-    """Return what links and webhooks' secrets are derived from; None where an identity provider signs instead of us."""
-    key = settings.auth.signing_key
-    return derived(key.get_secret_value(), "installation") if key else None
-
-
-@asynccontextmanager
-async def open_stream(settings: Settings, *, client_name: str) -> AsyncIterator[RedisEventStream]:
-    """Open the event stream; its connections are made at first use."""
-    if settings.redis.url is None:
-        raise InvalidInput("SCHOOLOS_REDIS_URL is not set and no embedded Redis runs; start with `schoolos up`")
-    stream = RedisEventStream(
-        settings.redis.url.get_secret_value(), client_name=client_name, key_prefix=settings.redis.key_prefix
-    )
-    try:
-        yield stream
-    finally:
-        await stream.close()

@@ -3,20 +3,23 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cluster.settings import Settings
-from core.adapters.redis_limiter import RedisRateLimiter
 from core.errors import InvalidInput
 from core.notifications.limits import Limited, RateLimiter
 from core.notifications.model import Channel
 from core.notifications.ports import MessageSender
+
+if TYPE_CHECKING:
+    from core.adapters.redis_limiter import RedisRateLimiter
 
 
 @dataclass(frozen=True, slots=True)
 class AccountLimits:
     """The limits of the accounts, and of each channel that of the provider asked first."""
 
-    of_account: Mapping[str, RedisRateLimiter]
+    of_account: Mapping[str, "RedisRateLimiter"]
     of_channel: dict[Channel, RateLimiter] = field(default_factory=dict)
 
     def guarded(self, channel: Channel, senders: Sequence[MessageSender]) -> list[MessageSender]:
@@ -75,9 +78,11 @@ def _is_set(settings: Settings, provider: str) -> bool:
     }[provider]
 
 
-def _limiter(settings: Settings, provider: str, who: str, rate_per_s: float) -> RedisRateLimiter:
+def _limiter(settings: Settings, provider: str, who: str, rate_per_s: float) -> "RedisRateLimiter":
     if settings.redis.url is None:
         raise InvalidInput("SCHOOLOS_REDIS_URL is not set and no embedded Redis runs; start with `schoolos up`")
+    from core.adapters.redis_limiter import RedisRateLimiter  # noqa: PLC0415 - 20 MB that only notifiers need
+
     return RedisRateLimiter(
         settings.redis.url.get_secret_value(), f"{provider}:{who}", rate_per_s, key_prefix=settings.redis.key_prefix
     )

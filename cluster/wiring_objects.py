@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from cluster.settings import Settings
 from core.adapters.local_store import LocalObjectStore
 from core.clock import SystemClock
-from core.reports.fonts import Fonts
 
 if TYPE_CHECKING:
     from core.adapters.s3_store import S3ObjectStore
+    from core.reports.fonts import Fonts
 
 
 @asynccontextmanager
@@ -36,6 +36,8 @@ async def open_objects(settings: Settings) -> AsyncIterator["LocalObjectStore | 
         store.close()
 
 
-def fonts_of(settings: Settings) -> Fonts:
+def fonts_of(settings: Settings) -> "Fonts":
     """Return the typefaces, cut once for all processes of a machine."""
+    from core.reports.fonts import Fonts  # noqa: PLC0415 - 16 MB that who prints nothing does not need
+
     return Fonts(settings.state_dir.absolute() / "fonts")

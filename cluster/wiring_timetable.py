@@ -53,7 +53,7 @@ def stage_of(settings: Settings) -> tuple[Stage, ConductorPolicy]:
 
 
 def conductor_factory(settings: Settings) -> WorkerFactory:
-    """Return the picklable factory of conductors; their pool's backlog is ``actors.relay.no_backlog``."""
+    """Return the picklable factory of conductors."""
     return partial(open_conductor, settings)
 
 

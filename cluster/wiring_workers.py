@@ -1,48 +1,35 @@
-"""Builds the adapters of the pools' workers.
+"""Builds the adapters of the notifiers.
 
-Apart from ``cluster.wiring``, because a worker's process then imports nothing of HTTP, spreadsheets or files: each is
-smaller by 40 MB, and back the sooner after a crash.
+Each kind of worker has its wiring apart from the others' and from ``cluster.wiring``: its process then imports nothing
+of HTTP, spreadsheets, files or what else it does not use, is smaller by tens of MB, and back the sooner after a crash.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
-from actors.expiry import ExpiryWorker
-from actors.jobs import SweepWorker
 from actors.notifier import Notifier
-from actors.pool_spec import Backlog, BacklogFactory, PoolSpec, Worker, WorkerFactory
-from actors.relay import RELAY_POOL, RelayWorker
-from actors.retention import RetentionWorker
-from actors.scheduler import SCHEDULER_POOL, SchedulerWorker
+from actors.pool_spec import PoolSpec, Worker, WorkerFactory
 from actors.together import Together
 from actors.webhooks import WebhookWorker
 from cluster.garbage import rarely_collecting
 from cluster.settings import Settings
 from cluster.wiring_ground import (
     begin_telemetry,
-    database_url,
-    installation_key,
     open_clock,
     open_database,
-    open_stream,
 )
-from cluster.wiring_limits import channel_rates, open_limits
-from cluster.wiring_objects import open_objects
+from cluster.wiring_keys import installation_key
+from cluster.wiring_limits import open_limits
 from cluster.wiring_senders import open_senders
-from core.adapters.postgres_signal import PostgresSignal
+from cluster.wiring_stream import open_stream
 from core.adapters.webhook import HttpWebhooks
-from core.clock import Clock, SystemClock
+from core.clock import Clock
 from core.events.consumer import ConsumerPolicy, EventConsumer
 from core.events.dead_letters import DeadLetters
-from core.events.outbox import WAKE_CHANNEL
-from core.events.relay import Relay
-from core.jobs.sweeping import JobSweeper
 from core.notifications.absence_link import AbsenceLinks
-from core.notifications.backlog import Backlog as NotifierBacklog
 from core.notifications.delivering import DeliveryLoop
 from core.notifications.fallback import FallBack
 from core.notifications.fanout import FanOut
@@ -50,81 +37,10 @@ from core.notifications.lane import DeliveryPolicy
 from core.notifications.lifecycle import RetryPolicy
 from core.notifications.model import Channel
 from core.notifications.rendering import Templates
-from core.notifications.retention import Retention
 from core.notifications.webhooks_intake import WebhookIntake
 from core.notifications.webhooks_loop import WebhookLoop, WebhookPolicy
 from core.notifications.webhooks_signing import WebhookSecrets
 from core.ports import Database
-from core.reports.batch_store import waiting_work
-from core.reports.expiry import Expiry
-from core.school.fees.reminding import FeeReminders
-
-
-@asynccontextmanager
-async def open_relay(settings: Settings, name: str) -> AsyncIterator[Worker]:
-    """Open one outbox relay in the process that will run it."""
-    begin_telemetry(settings, name)
-    async with AsyncExitStack() as stack:
-        db = await stack.enter_async_context(open_database(settings, application_name=f"schoolos {name}"))
-        stream = await stack.enter_async_context(open_stream(settings, client_name=f"schoolos {name}"))
-        signal = PostgresSignal(database_url(settings), WAKE_CHANNEL, application_name=f"schoolos {name} listener")
-        stack.push_async_callback(signal.close)
-        yield RelayWorker(Relay(db, stream, signal))
-
-
-def relay_factory(settings: Settings) -> WorkerFactory:
-    """Return the picklable factory of outbox relays; their pool's backlog is ``actors.relay.no_backlog``."""
-    return partial(open_relay, settings)
-
-
-def relay_pool(settings: Settings) -> PoolSpec:
-    """Return how the relay's pool is watched: always one relay."""
-    return replace(RELAY_POOL, namespace=settings.ray.namespace)
-
-
-@asynccontextmanager
-async def open_scheduler(settings: Settings, name: str) -> AsyncIterator[Worker]:
-    """Open one scheduler in the process that will run it."""
-    begin_telemetry(settings, name)
-    async with (
-        open_database(settings, application_name=f"schoolos {name}") as db,
-        open_objects(settings) as objects,
-    ):
-        yield Together(
-            [
-                SchedulerWorker(FeeReminders(db, SystemClock())),
-                RetentionWorker(Retention(db, SystemClock())),
-                SweepWorker(JobSweeper(db, SystemClock())),
-                ExpiryWorker(Expiry(objects)),
-            ]
-        )
-
-
-def scheduler_factory(settings: Settings) -> WorkerFactory:
-    """Return the picklable factory of schedulers; their pool's backlog is ``actors.relay.no_backlog``."""
-    return partial(open_scheduler, settings)
-
-
-def scheduler_pool(settings: Settings) -> PoolSpec:
-    """Return how the scheduler's pool is watched: always one scheduler."""
-    return replace(SCHEDULER_POOL, namespace=settings.ray.namespace)
-
-
-@asynccontextmanager
-async def open_upkeep(settings: Settings, name: str) -> AsyncIterator[Worker]:
-    """Open the relay and the scheduler in one process: on one machine each needs little of its own."""
-    async with open_relay(settings, f"{name}-relay") as relay, open_scheduler(settings, f"{name}-scheduler") as hours:
-        yield Together([relay, hours])
-
-
-def upkeep_factory(settings: Settings) -> WorkerFactory:
-    """Return the picklable factory of upkeep; its pool's backlog is ``actors.relay.no_backlog``."""
-    return partial(open_upkeep, settings)
-
-
-def upkeep_pool(settings: Settings) -> PoolSpec:
-    """Return how upkeep is watched: always one."""
-    return PoolSpec(name="upkeep", minimum=1, maximum=1, drain_s=10.0, namespace=settings.ray.namespace)
 
 
 @asynccontextmanager
@@ -193,38 +109,9 @@ async def _open_webhooks(
     return WebhookLoop(db, clock, poster, WebhookSecrets(key), worker=worker, policy=policy)
 
 
-@asynccontextmanager
-async def open_notifier_backlog(settings: Settings) -> AsyncIterator[Backlog]:
-    """Open what the notifier pool is sized by, in its supervisor's process."""
-    begin_telemetry(settings, "notifier-supervisor")
-    async with AsyncExitStack() as stack:
-        db = await stack.enter_async_context(open_database(settings, application_name="schoolos notifier backlog"))
-        stream = await stack.enter_async_context(open_stream(settings, client_name="schoolos notifier backlog"))
-        clock = await stack.enter_async_context(open_clock(db))
-        yield NotifierBacklog(db, stream, clock, rates=channel_rates(settings))
-
-
-@asynccontextmanager
-async def open_printer_backlog(settings: Settings) -> AsyncIterator[Backlog]:
-    """Open what the printing pool is sized by, in its supervisor's process, which needs nothing that prints."""
-    begin_telemetry(settings, "pdf-supervisor")
-    async with open_database(settings, application_name="schoolos pdf backlog") as db:
-        yield partial(waiting_work, db)
-
-
-def printer_backlog(settings: Settings) -> BacklogFactory:
-    """Return the picklable factory of the printing pool's backlog."""
-    return partial(open_printer_backlog, settings)
-
-
 def notifier_factory(settings: Settings) -> WorkerFactory:
     """Return the picklable factory of notifiers."""
     return partial(open_notifier, settings)
-
-
-def notifier_backlog(settings: Settings) -> BacklogFactory:
-    """Return the picklable factory of the notifier pool's backlog."""
-    return partial(open_notifier_backlog, settings)
 
 
 def notifier_pool(settings: Settings) -> PoolSpec:

@@ -20,6 +20,7 @@ _RAY_PORTS = ("port", "node-manager-port", "object-manager-port", "dashboard-age
               "dashboard-agent-grpc-port", "runtime-env-agent-port", "metrics-export-port",
               "ray-client-server-port")  # fmt: skip
 _PROXY_PORTS = ("haproxy-metrics-port", "haproxy-stats-port")
+_CLIENT_SERVER = "ray.util.client.server"
 _SWEEPS = 5
 _SLACK_S = 2.0
 
@@ -62,6 +63,7 @@ class EmbeddedRay:
             "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
             "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{proxy}/server-state",
             "OMP_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "2",  # each of Ray's processes has 25 threads, which would scatter memory over as many
             # So that the `python` of a submitted job is this environment's.
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
         }
@@ -113,6 +115,8 @@ class EmbeddedRay:
             told = (self.folder / "start.log").read_text(errors="replace")[-800:].strip()
             self.stop()
             raise Unavailable(f"Ray did not start: {told}")
+        # No option leaves it out, nothing of ours is its client, and it takes 50 MB and a port on every interface.
+        end([mark for mark, _ in _members(self.folder) if _CLIENT_SERVER in _words(mark)], within_s=2)
 
     def stop(self) -> None:
         """End every process of the cluster, the raylet first so that it starts none again."""
@@ -153,6 +157,13 @@ def _members(folder: Path) -> list[tuple[ProcessMark, str]]:
         except (psutil.Error, ProcessLookupError):
             continue
     return list(found.values())
+
+
+def _words(mark: ProcessMark) -> list[str]:
+    try:
+        return psutil.Process(mark.pid).cmdline()
+    except psutil.Error:
+        return []
 
 
 def short_enough(folder: Path) -> Path:

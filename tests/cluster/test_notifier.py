@@ -11,8 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 from actors.pool import pool_status, start_pool, stop_pool
-from actors.pool_spec import PoolSpec
-from actors.relay import no_backlog
+from actors.pool_spec import PoolSpec, no_backlog
+from cluster import wiring_backlogs as backlogs
+from cluster import wiring_upkeep as upkeep
 from cluster import wiring_workers as wiring
 from cluster.embedded.mailroom import Mailroom
 from cluster.embedded.ports import free_ports
@@ -66,10 +67,10 @@ async def test_published_marks_reach_guardians_through_the_pool(
         await tx.execute("UPDATE guardians SET channel_order = ARRAY['email'] WHERE phone <= '+2348030000005'")
         await emit(tx, school_id=school.id, payload=scores_published(school), occurred_at=SystemClock().now())
     name = uuid.uuid4().hex[:8]
-    relay = replace(wiring.relay_pool(settings), name=f"relay-{name}")
+    relay = replace(upkeep.relay_pool(settings), name=f"relay-{name}")
     notifier = replace(wiring.notifier_pool(settings), name=f"notifier-{name}", drain_s=10)
-    start_pool(relay, wiring.relay_factory(settings), no_backlog)
-    start_pool(notifier, wiring.notifier_factory(settings), wiring.notifier_backlog(settings))
+    start_pool(relay, upkeep.relay_factory(settings), no_backlog)
+    start_pool(notifier, wiring.notifier_factory(settings), backlogs.notifier_backlog(settings))
     try:
         stand = await settled(db, school, within_s=90, look_every_s=0.1)
         assert stand == {("sms", "sent"): 15, ("email", "sent"): 5, ("push", "sent"): 20}

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +14,8 @@ import psutil
 import pytest
 import ray
 
-from actors.pool import pool_status, start_pool, stop_pool
-from actors.pool_spec import Backlog, PoolSpec, PoolStatus, Worker
+from actors.pool import pool_status, start_pool, start_pools, stop_pool, stop_pools
+from actors.pool_spec import Backlog, Pool, PoolSpec, PoolStatus, Worker
 from core.errors import NotFound
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -75,16 +76,25 @@ async def backlog_in(folder: Path) -> AsyncIterator[Backlog]:
     yield read
 
 
-class Pool:
+class RunningPool:
     """A running pool under test."""
 
     def __init__(self, spec: PoolSpec, folder: Path) -> None:
         self.spec = spec
         self.folder = folder
 
+    @property
+    def parts(self) -> Pool:
+        """What it is started from."""
+        return Pool(self.spec, partial(open_diary, self.folder), partial(backlog_in, self.folder))
+
     def start(self) -> None:
         """Start it, or find it there."""
-        start_pool(self.spec, partial(open_diary, self.folder), partial(backlog_in, self.folder))
+        start_pool(self.spec, self.parts.factory, self.parts.backlog)
+
+    def under(self, supervisor: str) -> "RunningPool":
+        """Return the same pool as one that a supervisor watches together with others."""
+        return RunningPool(replace(self.spec, supervisor=supervisor), self.folder)
 
     def until(self, holds: Callable[[PoolStatus], object], within_s: float = 60) -> PoolStatus:
         """Wait until its status is as wanted."""
@@ -116,7 +126,7 @@ class Pool:
 
 
 @pytest.fixture
-def pool(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pool]:
+def pool(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RunningPool]:
     """A pool with two workers, pinged often, that shrinks after a second."""
     spec = PoolSpec(
         name=request.node.name,
@@ -128,14 +138,14 @@ def pool(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pool]:
         shrink_after_s=1,
         drain_s=5,
     )
-    pool = Pool(spec, tmp_path)
+    pool = RunningPool(spec, tmp_path)
     pool.start()
     pool.running(2)
     yield pool
     stop_pool(spec)
 
 
-def test_a_killed_worker_is_replaced(pool: Pool) -> None:
+def test_a_killed_worker_is_replaced(pool: RunningPool) -> None:
     """After kill -9 a new process runs under the same name, and its neighbour is the same as before."""
     victim, neighbour = pool.pid(0), pool.pid(1)
     os.kill(victim, signal.SIGKILL)
@@ -145,7 +155,7 @@ def test_a_killed_worker_is_replaced(pool: Pool) -> None:
     assert [line.split()[0] for line in pool.diary(0)] == ["started", "started"]
 
 
-def test_a_hung_worker_is_replaced(pool: Pool) -> None:
+def test_a_hung_worker_is_replaced(pool: RunningPool) -> None:
     """A worker whose process answers nothing is killed and replaced."""
     victim = pool.pid(1)
     pool.tell(1, "hang")
@@ -154,7 +164,7 @@ def test_a_hung_worker_is_replaced(pool: Pool) -> None:
     assert not psutil.pid_exists(victim)
 
 
-def test_a_failed_worker_is_replaced(pool: Pool) -> None:
+def test_a_failed_worker_is_replaced(pool: RunningPool) -> None:
     """A worker that says it is past saving is ended and replaced, later each time it fails again."""
     pool.tell(0, "fail")
     pool.until(lambda s: s.workers[0].restarts >= 3)
@@ -162,7 +172,7 @@ def test_a_failed_worker_is_replaced(pool: Pool) -> None:
     pool.running(2)
 
 
-def test_a_killed_supervisor_comes_back_to_the_same_workers(pool: Pool) -> None:
+def test_a_killed_supervisor_comes_back_to_the_same_workers(pool: RunningPool) -> None:
     """After kill -9 of the supervisor Ray starts it again, and it takes both workers over without a restart."""
     before = pool_status(pool.spec)
     os.kill(before.pid, signal.SIGKILL)
@@ -171,7 +181,7 @@ def test_a_killed_supervisor_comes_back_to_the_same_workers(pool: Pool) -> None:
     assert len(pool.diary(0)) == 1
 
 
-def test_supervisor_and_workers_killed_at_once_all_come_back(pool: Pool) -> None:
+def test_supervisor_and_workers_killed_at_once_all_come_back(pool: RunningPool) -> None:
     """The death of everything at the same moment is mended too."""
     before = pool_status(pool.spec)
     for pid in (before.pid, pool.pid(0), pool.pid(1)):
@@ -180,7 +190,7 @@ def test_supervisor_and_workers_killed_at_once_all_come_back(pool: Pool) -> None
     assert {worker.pid for worker in after.workers}.isdisjoint({worker.pid for worker in before.workers} - {None})
 
 
-def test_the_pool_grows_and_shrinks_with_the_backlog(pool: Pool) -> None:
+def test_the_pool_grows_and_shrinks_with_the_backlog(pool: RunningPool) -> None:
     """More waiting brings a worker more, less lets it drain and go."""
     (pool.folder / "backlog").write_text("30")
     assert pool.running(3).backlog == 30
@@ -190,7 +200,7 @@ def test_the_pool_grows_and_shrinks_with_the_backlog(pool: Pool) -> None:
     assert (pool.folder / f"{pool.spec.worker_name(2)}.closed").exists()
 
 
-def test_starting_twice_is_starting_once(pool: Pool) -> None:
+def test_starting_twice_is_starting_once(pool: RunningPool) -> None:
     """A second start finds the pool there."""
     before = pool_status(pool.spec)
     pool.start()
@@ -198,7 +208,7 @@ def test_starting_twice_is_starting_once(pool: Pool) -> None:
     assert (after.pid, [w.pid for w in after.workers]) == (before.pid, [w.pid for w in before.workers])
 
 
-def test_stopping_drains_and_leaves_no_process(pool: Pool) -> None:
+def test_stopping_drains_and_leaves_no_process(pool: RunningPool) -> None:
     """A stopped pool has drained and closed each worker, and neither its workers nor its supervisor are left."""
     status = pool_status(pool.spec)
     pids = [pid for pid in (status.pid, *(worker.pid for worker in status.workers)) if pid is not None]
@@ -211,10 +221,49 @@ def test_stopping_drains_and_leaves_no_process(pool: Pool) -> None:
         pool_status(pool.spec)
 
 
-def test_a_worker_that_lingers_does_not_hold_up_the_stop(pool: Pool) -> None:
+def test_a_worker_that_lingers_does_not_hold_up_the_stop(pool: RunningPool) -> None:
     """A drain past its deadline is cut short and the worker ended."""
     (pool.folder / "linger").touch()
     began = time.monotonic()
     stop_pool(pool.spec)
     assert time.monotonic() - began < pool.spec.drain_s + 3 * pool.spec.ping_timeout_s
-    assert [name for name in ray.util.list_named_actors() if name.startswith(pool.spec.name)] == []
+    assert _named(pool.spec.name) == set()
+
+
+@pytest.fixture
+def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[RunningPool]]:
+    """Two pools with one worker each that have a supervisor each."""
+    pools = [
+        RunningPool(PoolSpec(name=f"{request.node.name}-{which}", maximum=1, ping_every_s=0.2, drain_s=5), tmp_path)
+        for which in ("a", "b")
+    ]
+    start_pools([pool.parts for pool in pools])
+    for pool in pools:
+        pool.running(1)
+    yield pools
+    stop_pools([pool.spec for pool in pools])
+
+
+def test_pools_come_under_one_supervisor_and_out_again(pair: list[RunningPool], request: pytest.FixtureRequest) -> None:
+    """A shared supervisor takes the places and workers of own ones, is restarted whole, and lets go who is left out."""
+    supervisor = f"{request.node.name}-supervisor"
+    workers = [pool.pid(0) for pool in pair]
+    shared = [pool.under(supervisor) for pool in pair]
+    start_pools([pool.parts for pool in shared])
+    before = {pool.running(1).pid for pool in shared}
+    assert len(before) == 1
+    assert _named(request.node.name) == {supervisor, *(pool.spec.worker_name(0) for pool in pair)}
+    os.kill(before.pop(), signal.SIGKILL)
+    assert [pool.running(1).workers[0].pid for pool in shared] == workers
+    start_pools([shared[0].parts])
+    assert shared[0].running(1).workers[0].pid == workers[0]
+    assert shared[1].diary(0)[-1].startswith("drained")
+    with pytest.raises(NotFound):
+        pool_status(shared[1].spec)
+    stop_pools([pool.spec for pool in shared])
+    assert _named(request.node.name) == set()
+
+
+def _named(start: str) -> set[str]:
+    """Return the living actors whose names begin so."""
+    return {name for name in ray.util.list_named_actors() if name.startswith(start)}

@@ -16,8 +16,7 @@ import pytest
 import ray
 
 from actors.pool import pool_status, start_pool, stop_pool
-from actors.pool_spec import PoolSpec
-from actors.relay import no_backlog
+from actors.pool_spec import PoolSpec, no_backlog
 from cluster import wiring_timetable as wiring
 from cluster.settings import Settings
 from core.access.principal import Role

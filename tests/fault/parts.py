@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from actors.pool_spec import Worker
 from cluster.settings import DatabaseSettings, NotifierSettings, RedisSettings, Settings
-from cluster.wiring_workers import open_notifier, open_relay
+from cluster.wiring_upkeep import open_relay
+from cluster.wiring_workers import open_notifier
 
 LEASE = timedelta(seconds=3)
 

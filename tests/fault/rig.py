@@ -14,8 +14,9 @@ import asyncpg
 from pydantic import SecretStr
 
 from actors.pool import pool_status, start_pool, stop_pool
-from actors.pool_spec import PoolSpec
-from actors.relay import no_backlog
+from actors.pool_spec import PoolSpec, no_backlog
+from cluster import wiring_backlogs as backlogs
+from cluster import wiring_upkeep as upkeep
 from cluster import wiring_workers as wiring
 from cluster.embedded.mailroom import Mailroom, Trouble
 from cluster.embedded.ports import free_ports
@@ -52,7 +53,7 @@ class Rig:
 
     def start_notifiers(self) -> None:
         """Start the pool of notifiers, again where it was stopped."""
-        backlog = wiring.notifier_backlog(self.settings)
+        backlog = backlogs.notifier_backlog(self.settings)
         start_pool(self.notifier, wiring.notifier_factory(self.settings), backlog)
 
 
@@ -73,7 +74,7 @@ async def open_rig(folder: Path, trouble: Trouble, *, students: int) -> AsyncIte
             redis=redis,
             mailroom=mailroom,
             settings=settings,
-            relay=replace(wiring.relay_pool(settings), name=f"relay-{name}", ping_every_s=0.5),
+            relay=replace(upkeep.relay_pool(settings), name=f"relay-{name}", ping_every_s=0.5),
             notifier=replace(wiring.notifier_pool(settings), name=f"notifier-{name}", ping_every_s=0.5, drain_s=10),
             school=await make_school(db, students=students),
             stall=stack.enter_context(watched(folder)),
@@ -81,7 +82,7 @@ async def open_rig(folder: Path, trouble: Trouble, *, students: int) -> AsyncIte
         await _analyze(postgres.url)
         for spec in rig.pools:
             stack.callback(stop_pool, spec)
-        start_pool(rig.relay, wiring.relay_factory(settings), no_backlog)
+        start_pool(rig.relay, upkeep.relay_factory(settings), no_backlog)
         rig.start_notifiers()
         await until_running(rig.pools)
         yield rig

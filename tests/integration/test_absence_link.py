@@ -11,7 +11,7 @@ import pytest
 from markupsafe import escape
 
 from cluster.settings import HttpSettings, Settings
-from cluster.wiring_ground import installation_key
+from cluster.wiring_keys import installation_key
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
 from core.clock import FakeClock

@@ -157,7 +157,7 @@ async def test_drain_finishes_every_worker_and_ends_the_watch() -> None:
     supervisor = Supervisor(SPEC, host, no_backlog)
     running = asyncio.create_task(supervisor.run())
     await until(host, lambda: supervisor.status().running == 2)
-    await supervisor.drain()
+    supervisor.begin_drain()
     await running
     assert sorted(host.drained) == [0, 1]
     assert host.living() == []

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from cluster.settings import Settings, WebhookSettings
-from cluster.wiring_ground import installation_key
+from cluster.wiring_keys import installation_key
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
 from core.notifications.webhooks_signing import WebhookSecrets

@@ -10,7 +10,8 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from cluster.settings import RedisSettings, Settings
-from cluster.wiring_workers import open_notifier, open_relay
+from cluster.wiring_upkeep import open_relay
+from cluster.wiring_workers import open_notifier
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
 from core.clock import FakeClock, SystemClock
