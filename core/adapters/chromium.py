@@ -113,11 +113,13 @@ class ChromiumRenderer:
 
     async def start(self) -> None:
         """Start the browser ahead of the first call. Raises ``RenderFailed``."""
+        await self._cut_fonts()
         async with self._lock:
             await self._within(self._limits.start_s, self._ready)
 
     async def render(self, html: str, *, tagged: bool = False, landscape: bool = False, deadline_s: float) -> bytes:
         """Return the document as PDF; see ``PageRenderer``. The page is emptied after that, before the next call."""
+        await self._cut_fonts()
         await self._lock.acquire()
         try:
             pdf = await self._within(deadline_s, partial(self._print, html, tagged, landscape))
@@ -126,6 +128,11 @@ class ChromiumRenderer:
             raise
         self._tidying = asyncio.create_task(self._tidy(leaves=_LEAVES.search(html) is not None))
         return pdf
+
+    async def _cut_fonts(self) -> None:
+        """Have the typefaces ready; cutting them takes seconds, once a machine, that no deadline is about."""
+        if self._browser is None:
+            await asyncio.to_thread(self._fonts.files)
 
     async def rest(self, unused_s: float) -> None:
         """End a browser that printed nothing for so long: it holds half a gigabyte. The next call starts another."""

@@ -52,20 +52,14 @@ class LocalObjectStore:
         return size
 
     async def get(self, key: str) -> bytes:
-        """Return a file. Raises ``NotFound``."""
-        try:
-            return await asyncio.to_thread(self._place(key).read_bytes)
-        except FileNotFoundError as error:
-            raise NotFound(f"there is no file {key}") from error
+        """Return a file. Raises ``NotFound``, and ``Unavailable`` where the folder can't be read."""
+        return await _from_disk(key, self._place(key).read_bytes)
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
-        """Yield a file in pieces. Raises ``NotFound`` at the first."""
-        try:
-            file = await asyncio.to_thread(self._place(key).open, "rb")
-        except FileNotFoundError as error:
-            raise NotFound(f"there is no file {key}") from error
+        """Yield a file in pieces. Raises ``NotFound`` at the first, and ``Unavailable`` where it can't be read."""
+        file: BinaryIO = await _from_disk(key, self._place(key).open, "rb")
         with file:
-            while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+            while piece := await _from_disk(key, file.read, _PIECE_BYTES):
                 yield piece
 
     async def exists(self, key: str) -> bool:
@@ -186,6 +180,16 @@ async def _on_disk(work: Callable[..., _Result], *given: object) -> _Result:
         return await asyncio.to_thread(work, *given)
     except OSError as error:
         raise Unavailable(f"the folder for files can't be written: {error.strerror}", 5.0) from error
+
+
+async def _from_disk(key: str, work: Callable[..., _Result], *given: object) -> _Result:
+    """Read in a thread. A file that is not there is ``NotFound``; a folder that can't be read is ``Unavailable``."""
+    try:
+        return await asyncio.to_thread(work, *given)
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {key}") from error
+    except OSError as error:
+        raise Unavailable(f"the folder for files can't be read: {error.strerror}", 5.0) from error
 
 
 def _begun(place: Path) -> Path:

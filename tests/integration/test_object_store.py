@@ -181,6 +181,10 @@ async def test_a_store_out_of_reach_is_unavailable(tmp_path: Path) -> None:
     ):
         with pytest.raises(Unavailable):
             await store.ping()
+        with pytest.raises(Unavailable):
+            await store.get(KEY)
+        with pytest.raises(Unavailable):
+            await pieces(store, KEY)
 
 
 async def test_a_bucket_that_is_not_there_names_the_settings(s3_endpoint: str) -> None:
