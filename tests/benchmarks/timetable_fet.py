@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ DEVELOPMENT = (
     "Brazil/1/Brazil-more-difficult",
 )
 EVERY_NTH = 6
+FORM = "FET"
+SOLVED, CERTIFIED = "solved", "certified by FET"
 BEST_KNOWN = {
     "comp01": 5,
     "comp02": 24,
@@ -52,26 +54,51 @@ def fet_examples(data: Path) -> list[Path]:
 def fet(data: Path, seconds: float, only: str) -> Iterator[dict[str, Any]]:
     """Yield what became of the development examples and of every sixth."""
     there = fet_examples(data)
-    chosen = [file for file in there if str(file.with_suffix("")).endswith(DEVELOPMENT)]
+    chosen = [file for file in there if _stem(file).endswith(DEVELOPMENT)]
     chosen += [file for file in there[::EVERY_NTH] if file not in chosen]
     for file in chosen:
         if only in str(file):
-            yield {
-                "form": "FET",
-                "problem": "/".join(file.with_suffix("").parts[-3:]),
-                **_fet(file, min(seconds, FET_S)),
-            }
+            name = "/".join(Path(_stem(file)).parts[-3:])
+            yield {"form": FORM, "problem": name, **_compared(file, min(seconds, FET_S))}
 
 
-def _fet(file: Path, seconds: float) -> dict[str, Any]:
+def _stem(file: Path) -> str:
+    return str(file.with_suffix(""))
+
+
+def _compared(file: Path, seconds: float) -> dict[str, Any]:
+    """Return how a file is solved, what FET says of our timetable, and how FET solves it itself."""
+    has_peer = shutil.which("fet-cl") is not None
     with tempfile.TemporaryDirectory() as folder:
         locked = Path(folder) / "locked.fet"
         told = solved(file, locked, seconds, "--first")
-        peer = f"{_fet_cl(file)}" if shutil.which("fet-cl") else None
-        notes = [] if told.get("whole", True) else ["laws not supported"]
-        if told.get("hard") == 0 and locked.exists() and peer is not None:
-            notes.append(f"fet-cl on our file: {_fet_cl(locked)}")
-    return {**figures(told), "peer": peer, "note": "; ".join(notes) or None}
+        judged = _fet_cl(locked) if has_peer and locked.exists() and told.get("hard") == 0 else None
+    return {**figures(told), "peer": _fet_cl(file) if has_peer else None, "note": _note(told, judged)}
+
+
+def _note(told: dict[str, Any], judged: str | None) -> str:
+    """Say how it ended: solved or not, certified or not, and what of the file is not kept."""
+    words = [SOLVED if told.get("hard") == 0 else str(told.get("status", "failed")).replace("_", " ")]
+    if judged is not None:
+        words.append(CERTIFIED if judged.startswith(SOLVED) else "FET refuses it")
+    lost = [note.removeprefix("not supported: ") for note in told.get("notes", ()) if note.startswith("not supported")]
+    if not told.get("whole", True):
+        words.append(f"laws not supported: {', '.join(lost)}")
+    return "; ".join(words)
+
+
+def fet_summary(rows: Sequence[tuple[str, str | None, str | None]]) -> str | None:
+    """Return how many of FET's own we solve, of rows of (problem, peer, note); None where FET solved none."""
+    kept = [(name, note or "") for name, peer, note in rows if (peer or "").startswith(SOLVED)]
+    if not kept:
+        return None
+    ours = [name for name, note in kept if note.startswith(SOLVED)]
+    certified = [name for name, note in kept if CERTIFIED in note]
+    more = [name for name, peer, note in rows if (peer or "").startswith("not") and (note or "").startswith(SOLVED)]
+    return (
+        f"Of the {len(kept)} that fet-cl solves in {FET_S} s we solve {len(ours)}, and it certifies {len(certified)}; "
+        f"of those that it does not solve we solve {len(more)}" + (f" ({', '.join(more)})." if more else ".")
+    )
 
 
 def _fet_cl(file: Path) -> str:
@@ -82,7 +109,7 @@ def _fet_cl(file: Path) -> str:
         subprocess.run([*command, "--htmllevel=0", "--language=en_US"], capture_output=True, check=False)
         result = next(Path(folder).rglob("result.txt"), None)
         is_solved = result is not None and "Simulation successful" in result.read_text(errors="replace")
-    return f"solved in {time.monotonic() - began:.1f} s" if is_solved else "not solved"
+    return f"{SOLVED} in {time.monotonic() - began:.1f} s" if is_solved else "not solved"
 
 
 def ectt(data: Path, seconds: float, only: str) -> Iterator[dict[str, Any]]:

@@ -191,7 +191,13 @@ def report(rows: Sequence[Row]) -> str:
     lines.append(made)
     for form in dict.fromkeys(row.form for row in rows):
         lines += ["", f"## {form}", "", *_table([row for row in rows if row.form == form])]
+        lines += ["", summary] if form == timetable_fet.FORM and (summary := fet_summary(rows)) else []
     return "\n".join(lines) + "\n"
+
+
+def fet_summary(rows: Sequence[Row]) -> str | None:
+    """Return what the rows of FET's examples come to."""
+    return timetable_fet.fet_summary([(r.problem, r.peer, r.note) for r in rows if r.form == timetable_fet.FORM])
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
@@ -227,6 +233,8 @@ def main() -> None:
             wanted.rows.write_text("".join(f"{json.dumps(asdict(one))}\n" for one in rows.values()))
         if not wanted.json:
             print(", ".join(f"{k} {v}" for k, v in asdict(row).items() if v is not None), flush=True)
+    if not wanted.json and (summary := fet_summary(list(rows.values()))):
+        print(summary)
     if wanted.json:
         print(json.dumps([asdict(row) for row in rows.values()]))
     if wanted.report:
