@@ -1,10 +1,9 @@
 """One card printed while somebody waits: as the records give it now, and in a style that is being tried out."""
 
 from core.access.principal import Principal, Scope
-from core.errors import NotFound
-from core.ids import SessionId, StudentId, TermId
+from core.ids import SchoolId, SessionId, StudentId, TermId
 from core.ports import Database, ObjectStore
-from core.reports import record_store, style_store
+from core.reports import style_store
 from core.reports.card import CardStyle
 from core.reports.layout import render_cards
 from core.reports.pictures import StoredPictures
@@ -43,12 +42,14 @@ class Previews:
         """
         principal.require(Scope.REPORTS_READ)
         with span("generate-single", term_id=str(term_id)):
-            card = await self._snapshots.preview(principal, student_id=student_id, term_id=term_id)
-            async with self._db.tenant(principal.school, read_only=True) as tx:
-                head = await record_store.head_of(tx, term_id)
-                style = style or (await style_store.style_of(tx)).style
-            if head is None or head.session_id != session_id:
-                raise NotFound("there is no such term in this session")
+            card = await self._snapshots.preview(
+                principal, student_id=student_id, term_id=term_id, session_id=session_id
+            )
+            style = style or await self._style(principal.school)
             pictures = StoredPictures(self._objects, principal.school)
             html = await render_cards([card], style, pictures, verify_url="")
             return await self._prints.print(principal.school, html, tagged=style.tagged)
+
+    async def _style(self, school: SchoolId) -> CardStyle:
+        async with self._db.tenant(school, read_only=True) as tx:
+            return (await style_store.style_of(tx)).style

@@ -57,16 +57,19 @@ async def add(tx: Transaction, new_id: PrintId, new: NewPrint, *, now: datetime,
     return touched > 0
 
 
-async def outcome(tx: Transaction, wanted: PrintId) -> Outcome | None:
-    """Return what came of a document; None while it waits or is being printed."""
-    row = await tx.fetchrow("SELECT state, result, reason FROM report_prints WHERE id = $1", wanted)
-    if row is None:
-        return Outcome(None, "the document is gone")
-    return Outcome(row["result"], row["reason"]) if row["state"] in {"done", "failed"} else None
+async def take_outcome(tx: Transaction, wanted: PrintId) -> Outcome | None:
+    """Remove a document that is over and return what came of it; None while it waits or is being printed."""
+    row = await tx.fetchrow(
+        "DELETE FROM report_prints WHERE id = $1 AND state IN ('done', 'failed') RETURNING result, reason", wanted
+    )
+    if row is not None:
+        return Outcome(row["result"], row["reason"])
+    there = await tx.fetchval("SELECT EXISTS (SELECT FROM report_prints WHERE id = $1)", wanted)
+    return None if there else Outcome(None, "the document is gone")
 
 
 async def remove(tx: Transaction, wanted: PrintId) -> None:
-    """Remove a document that is read, or that nobody waits for any more."""
+    """Remove a document that nobody waits for any more."""
     await tx.execute("DELETE FROM report_prints WHERE id = $1", wanted)
 
 

@@ -73,8 +73,9 @@ class PrintQueue:
             await self._add(school, wanted, new)
             try:
                 found = await self._wait(school, wanted, heard, began + within_s)
-            finally:
+            except BaseException:
                 await asyncio.shield(self._remove(school, wanted))
+                raise
         PRINT_DURATION.labels("single").observe(asyncio.get_running_loop().time() - began)
         if found.pdf is None:
             raise _unprintable(found.reason)
@@ -92,8 +93,8 @@ class PrintQueue:
         while (left := until - loop.time()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(heard.wait(), min(left, self._policy.look_every.total_seconds()))
-            async with self._db.tenant(school, read_only=True) as tx:
-                if (found := await store.outcome(tx, wanted)) is not None:
+            async with self._db.tenant(school) as tx:
+                if (found := await store.take_outcome(tx, wanted)) is not None:
                     return found
         raise Unavailable("nothing was free to print the document in time; try again shortly", _COME_BACK_S)
 

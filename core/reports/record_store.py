@@ -163,8 +163,23 @@ async def students_in(tx: Transaction, term_id: TermId, arms: Sequence[ClassArmI
     return [_student(row) for row in rows]
 
 
-async def classes_of(tx: Transaction, head: TermHead, arm_ids: Sequence[ClassArmId], *, hold: bool = False) -> Classes:
-    """Return classes with everyone in them; ``hold`` keeps their marks as they are until the transaction ends."""
+async def classes_of(
+    tx: Transaction,
+    head: TermHead,
+    arm_ids: Sequence[ClassArmId],
+    *,
+    hold: bool = False,
+    earlier_of: Sequence[StudentId] | None = None,
+) -> Classes:
+    """Return classes with everyone in them.
+
+    Args:
+        tx: a transaction of the school.
+        head: the term.
+        arm_ids: the classes.
+        hold: whether their marks are kept as they are until the transaction ends.
+        earlier_of: whose results of earlier terms are read, five terms for each; None: everyone's.
+    """
     if hold:
         await tx.fetchval(_HOLD_SHEETS, head.term_id, list(arm_ids))
     arms = await tx.fetch(_ARMS, list(arm_ids))
@@ -172,7 +187,7 @@ async def classes_of(tx: Transaction, head: TermHead, arm_ids: Sequence[ClassArm
     everyone = [student.id for student in students]
     subjects = await _subjects(tx, head.term_id, arm_ids)
     chosen = await tx.fetch(_CHOSEN, head.term_id, everyone)
-    terms, earlier = await _earlier(tx, head.term_id, everyone)
+    terms, earlier = await _earlier(tx, head.term_id, everyone if earlier_of is None else earlier_of)
     choices = frozenset((StudentId(row["student_id"]), SubjectId(row["subject_id"])) for row in chosen)
     records = [
         _arm(row, head, students=students, subjects=subjects, chosen=choices, earlier_terms=terms, earlier=earlier)

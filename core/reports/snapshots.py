@@ -107,13 +107,18 @@ class Snapshots:
             raise NotFound("there is no such finalised card")
         return await asyncio.to_thread(lambda: [as_card(each) for each in kept])
 
-    async def preview(self, principal: Principal, *, student_id: StudentId, term_id: TermId) -> Card:
-        """Return a student's card as the records give it now, not finalised: to leaders and the class teacher."""
+    async def preview(
+        self, principal: Principal, *, student_id: StudentId, term_id: TermId, session_id: SessionId | None = None
+    ) -> Card:
+        """Return a student's card as the records give it now, not finalised: to leaders and the class teacher.
+
+        Raises ``NotFound`` also for a term that is not of the session, where one is given.
+        """
         principal.require(Scope.REPORTS_READ)
         async with self._db.tenant(principal.school, actor=principal.user_id, read_only=True) as tx:
             own = await rights.class_of(tx, term_id, student_id)
             rights.require_class(principal, own["class_teacher_id"])
-            head = await _head(tx, None, term_id)
+            head = await _head(tx, session_id, term_id)
             drafts, _ = await _drafts(tx, head, [student_id], hold=False)
             return drafts[student_id].card
 
@@ -163,7 +168,9 @@ async def _drafts(
     if len(wanted) < len(set(student_ids)):
         raise NotFound("there is no such student in this term")
     arm_ids = list(dict.fromkeys(student.class_arm_id for student in wanted))
-    classes = await record_store.classes_of(tx, head, arm_ids, hold=hold)
+    # Others' earlier terms matter only where a session's averages are put in order.
+    earlier_of = None if head.term_number == LAST_TERM else student_ids
+    classes = await record_store.classes_of(tx, head, arm_ids, hold=hold, earlier_of=earlier_of)
     entries = await entry_store.entries_of(tx, head.term_id, student_ids, arm_ids)
     style = (await style_store.style_of(tx)).style
     drafts = await asyncio.to_thread(_draft_all, head, classes, frozenset(student_ids), entries, style)

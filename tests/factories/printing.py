@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pypdfium2
 from PIL import Image
@@ -10,8 +11,8 @@ from PIL import Image
 from core.errors import NotFound
 from core.reports.fonts import Fonts
 
-FONTS = Fonts()
-"""Typefaces of this test run, cut when they are first asked for, which takes some seconds."""
+FONTS = Fonts(Path(__file__).parents[2] / ".pytest_cache" / "fonts")
+"""Typefaces of all test runs, cut when they are first asked for, which takes some seconds."""
 
 
 class NoImages:
