@@ -8,8 +8,9 @@ import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
+from core.timetable.checker import validate
+from core.timetable.fewest_moves import FewestMoves
 from core.timetable.lowering import assignment_of, lower, timetable_of
 from core.timetable.model import Problem, Timetable
 from core.timetable.program import Assignment, Block, Program, RoomOption
@@ -19,12 +20,8 @@ from core.timetable.solvers.cpsat_model import BuildingStopped
 from core.timetable.solvers.cpsat_run import CpSatRun
 from core.timetable.solvers.port import Budget, Progress, Report, Status, Stopped, unheard
 
-_FEWEST: dict[str, Any] = {
-    "linearization_level": 0,
-    # Few of many lessons move, so the bound is raised from below: cores prove 8 moves where others find no timetable.
-    "num_workers": 1,
-    "optimize_with_core": True,
-}
+_FEWEST_SHARE = 0.9
+"""Of the time, what the search for the fewest moves may take; the rest is for rooms and wishes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +39,8 @@ class Repaired:
     """What a repair came to."""
 
     status: Status
-    """OPTIMAL where it is proven that no timetable moves fewer lessons."""
+    """OPTIMAL where it is proven that no timetable moves fewer lessons; FEASIBLE where the time was too short for that
+    proof, ``bound`` is what was proven by then."""
     timetable: Timetable | None = None
     moved: tuple[str, ...] = ()
     """Lessons that had a time and have another."""
@@ -88,32 +86,26 @@ class _Repair:
         self._stays = _Stays(self._program, self._before, _old_starts(problem, program, previous))
 
     def run(self) -> Repaired:
-        fewest = self._start(self._stays.only())
-        try:
-            status = self._move_few(fewest)
-        except BuildingStopped:
-            status = fewest.ended()
+        search = FewestMoves(
+            self._stays.only(), self._before, self._left(_FEWEST_SHARE), self._tell, self._watch.stopped
+        )
+        status, fewest = search.search(), search.run
         if fewest.best is None:
             return Repaired(status=status)
         bound = self._stays.moves(fewest.soft if status is Status.OPTIMAL else fewest.bound)
         best = self._polished(fewest.best)
         return self._told(status, self._stays.matched(best), bound)
 
-    def _start(self, program: Program) -> CpSatRun:
-        budget = replace(self._budget, seconds=max(0.0, self._ends_at - time.monotonic()))
-        return CpSatRun("repair", program, budget, self._tell, self._watch.stopped)
+    def _left(self, share: float = 1.0) -> Budget:
+        return replace(self._budget, seconds=max(0.0, share * (self._ends_at - time.monotonic())))
 
     def _tell(self, progress: Progress) -> None:
         self._watch.report(replace(progress, best=None))
 
-    def _move_few(self, run: CpSatRun) -> Status:
-        model = run.formulate(soft=True)
-        model.hint(self._before)
-        return run.settle(model, _FEWEST)
-
     def _polished(self, best: Assignment) -> Assignment:
         """Return the best assignment that is found with no more moves."""
-        run = self._start(self._stays.first(best))
+        soft = validate(self._problem, timetable_of(self._problem, self._program, best)).soft
+        run = CpSatRun("repair", self._stays.first(soft + 1), self._left(), self._tell, self._watch.stopped)
         run.best = best
         with suppress(BuildingStopped):
             improve(run)
@@ -124,10 +116,11 @@ class _Repair:
         old = self._previous.by_lesson
         kept = {p.lesson: p.slot == old[p.lesson].slot for p in timetable.placements if p.lesson in old}
         changed = (p for p in timetable.placements if kept.get(p.lesson) and p.rooms != old[p.lesson].rooms)
+        moved = tuple(lesson for lesson, stays in kept.items() if not stays)
         return Repaired(
-            status=status,
+            status=Status.OPTIMAL if bound is not None and len(moved) <= bound else status,
             timetable=timetable,
-            moved=tuple(lesson for lesson, stays in kept.items() if not stays),
+            moved=moved,
             rooms_changed=tuple(placement.lesson for placement in changed),
             bound=bound,
         )
@@ -205,9 +198,8 @@ class _Stays:
             travels=tuple(travel for travel in program.travels if travel.hard),
         )
 
-    def first(self, best: Assignment) -> Program:
-        """Return the program in which a move outweighs all changes of rooms, and such a change all soft costs."""
-        room = _worth_more_than(self._program, best)
+    def first(self, room: int) -> Program:
+        """Return the program in which a move outweighs all changes of rooms, and each such change costs ``room``."""
         needs = sum(len(block.needs) for block in self._program.blocks)
         return replace(
             self._program,
@@ -254,9 +246,3 @@ class _Stays:
 
 def _free_of_charge(block: Block) -> tuple[tuple[RoomOption, ...], ...]:
     return tuple(tuple(RoomOption(option.room, 0) for option in need) for need in block.needs)
-
-
-def _worth_more_than(program: Program, best: Assignment) -> int:
-    """Return a price above the soft cost of an assignment."""
-    run = CpSatRun("price", program, Budget(seconds=3600), unheard, lambda: False)
-    return run.formulate(soft=True).reckon(best) + 1

@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from core.timetable.checker import validate
 from core.timetable.lowering import lower, timetable_of
 from core.timetable.model import Placement, Problem, Timetable
 from core.timetable.repairing import Freedom, repair
+from core.timetable.solvers.cpsat_improving import FixAndOptimise
 from core.timetable.solvers.port import Budget, Status
 from tests.factories.program_cost import cost
 from tests.factories.programs import assignments
@@ -81,6 +83,19 @@ def test_lesson_added_is_no_move() -> None:
     assert (repaired.status, repaired.moved, repaired.bound) == (Status.OPTIMAL, (), 0)
     assert repaired.timetable is not None
     assert len(repaired.timetable.placements) == 4
+
+
+def test_a_timetable_comes_without_the_proof_where_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found is handed back as not proven, and a stop as what it is."""
+    monkeypatch.setattr(FixAndOptimise, "loop", lambda _: Status.FEASIBLE)
+    monkeypatch.setattr("core.timetable.fewest_moves._Proof._prove", lambda _: None)
+    changed = without(BOTH_BUSY, "bello", {1})
+    repaired = repair(changed, BEFORE, Budget(seconds=0.5))
+    assert (repaired.status, repaired.bound) == (Status.FEASIBLE, None)
+    assert repaired.timetable is not None
+    assert validate(changed, repaired.timetable, complete=True).valid
+    stopped = repair(changed, BEFORE, BUDGET, stopped=lambda: True)
+    assert (stopped.status, stopped.timetable) == (Status.CANCELLED, None)
 
 
 @settings(max_examples=40, deadline=None)
