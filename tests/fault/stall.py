@@ -30,6 +30,10 @@ class Stall:
         within = [took for at, took in spans if at + took >= since and at <= until]
         return max(0.0, 1 - len(within) * _WORK_S / sum(within)) if within else 0.0
 
+    def own_s(self, since: float, until: float) -> float:
+        """Return how long a span of the monotonic clock was without what the machine kept back."""
+        return (until - since) * (1 - self.share(since, until))
+
 
 @contextmanager
 def watched(folder: Path) -> Iterator[Stall]:
