@@ -7,6 +7,7 @@ from itertools import pairwise
 import pikepdf
 
 from core.reports.ports import RenderFailed
+from core.reports.tagging import Structure
 
 _PREFIX = "card-"
 
@@ -37,13 +38,16 @@ def split(pdf: bytes, serials: Sequence[str]) -> dict[str, bytes]:
 
 
 def merge(documents: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return documents as one, in the order given, with a bookmark for each title."""
+    """Return documents as one, in the order given, with a bookmark for each title; where all are tagged, so is it."""
     with pikepdf.new() as whole:
-        bookmarks = []
+        structure, bookmarks = Structure(whole), []
         for title, content in documents:
             with pikepdf.open(io.BytesIO(content)) as document:
                 bookmarks.append(pikepdf.OutlineItem(title, len(whole.pages)))
+                structure.make_different(document)
                 whole.add_pages_from(document, forms="strip")
+                structure.take(document)
+        structure.finish()
         with whole.open_outline() as outline:
             outline.root.extend(bookmarks)
         return _bytes_of(whole)

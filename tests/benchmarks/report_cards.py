@@ -1,8 +1,9 @@
 """A whole school's report cards: ``python -m tests.benchmarks.report_cards [--students 200] [--json]``.
 
 Measured is all of it, as it runs: a batch is asked for in a migrated database with a demo school, two printers in
-processes of their own finalise, lay out, print, part, check and store the cards, and one packs the archive. The peer in
-the same run is the plain loop: the same cards, one document each on one page of one browser, rendering alone.
+processes of their own finalise, lay out, print, part, check and store the cards, and one packs the archive. Peers in
+the same run, rendering alone: the plain loop of one document for each of the same cards, with its font in it, on one
+page of one browser; that loop over documents as they are made here; and WeasyPrint where it is installed.
 """
 
 import argparse
@@ -37,19 +38,22 @@ from core.ids import JobId, SessionId, StudentId, TermId
 from core.reports.batches import Batches, OnBlocked, Wanted
 from core.reports.card import Card
 from core.reports.checking import check_card
+from core.reports.fonts import Fonts
 from core.reports.naming import archive_key
 from core.reports.previews import Previews
 from core.reports.snapshots import Snapshots
 from core.school.simulator.service import DemoSchools
 from tests.benchmarks.report_printing import plain_loop
 from tests.benchmarks.reporting.printers import Memory, Printer, printers
+from tests.benchmarks.reporting.weasyprint_peer import Peer, weasyprint
 from tests.factories.http import make_principal, settings_for
 
 _PRINTERS = 2
 _SEED = 7
 _MARKS = (1, 200, 1000, 2000)
 _LOOKS_A_COUNT = 20
-_WARM_PREVIEWS = 24
+_WARM_PREVIEWS = 40
+_SINGLES, _WEASYPRINTED = 40, 20
 _NOW = datetime(2028, 7, 10, 8, tzinfo=UTC)
 
 
@@ -68,6 +72,10 @@ class Figures:
     cpu_ms_per_card: float
     plain_cpu_ms_per_card: float
     cpu_ratio: float
+    single_cpu_ms_per_card: float
+    """One document a card, as they are made here."""
+    weasyprint: Peer
+    weasyprint_cpu_ratio: float | None
     database_cpu_ms_per_card: float
     archive_s: float
     archive_mb: float
@@ -79,6 +87,16 @@ class Figures:
     """The first print after the browsers were killed."""
     load: float
     """The machine's load average before the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """What a card takes others, in seconds."""
+
+    plain_wall_s: float
+    plain_cpu_s: float
+    single_cpu_s: float
+    weasyprint: Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +132,19 @@ async def measure(url: str, folder: Path, students: int, plain: int) -> Figures:
             cold = await _cold(previews, school, found)
         checked = await _checked(db, settings, school, batch["job"])
         _tell("wrong", checked["wrong"])
-        peer = await plain_loop(checked["cards"][:plain], fonts)
+        peers = await _peers(checked["cards"], fonts, folder, plain)
     finally:
         await db.close()
-    return _figures(batch, checked, warm=warm, cold=cold, plain=tuple(each / plain for each in peer), load=load)
+    return _figures(batch, checked, peers, warm=warm, cold=cold, load=load)
+
+
+async def _peers(cards: list[Card], fonts: Fonts, folder: Path, plain: int) -> Peers:
+    wall_s, cpu_s = await plain_loop(cards[:plain], fonts)
+    _tell("plain loop", (wall_s, cpu_s))
+    single = cards[: min(plain, _SINGLES)]
+    _, single_cpu_s = await plain_loop(single, fonts, as_made=True)
+    other = await weasyprint(cards[:_WEASYPRINTED], fonts, folder)
+    return Peers(wall_s / plain, cpu_s / plain, single_cpu_s / len(single), other)
 
 
 def _tell(what: str, found: object) -> None:
@@ -250,15 +277,16 @@ async def _checked(db: PostgresDatabase, settings: Settings, school: School, job
 def _figures(
     batch: dict[str, Any],
     checked: dict[str, Any],
+    peers: Peers,
     *,
     warm: list[float],
     cold: float,
-    plain: tuple[float, ...],
     load: float,
 ) -> Figures:
     cards: list[Card] = checked["cards"]
     count = len(cards)
-    plain_wall_s, plain_cpu_s = (each * count for each in plain)
+    plain_wall_s, plain_cpu_s = peers.plain_wall_s * count, peers.plain_cpu_s * count
+    other = peers.weasyprint.cpu_ms_per_card
     return Figures(
         cards=count,
         pages=checked["pages"],
@@ -271,6 +299,9 @@ def _figures(
         cpu_ms_per_card=round(1000 * batch["cpu_s"] / count, 1),
         plain_cpu_ms_per_card=round(1000 * plain_cpu_s / count, 1),
         cpu_ratio=round(batch["cpu_s"] / plain_cpu_s, 3),
+        single_cpu_ms_per_card=round(1000 * peers.single_cpu_s, 1),
+        weasyprint=peers.weasyprint,
+        weasyprint_cpu_ratio=round(1000 * batch["cpu_s"] / count / other, 3) if other else None,
         database_cpu_ms_per_card=round(1000 * batch["database_cpu_s"] / count, 1),
         archive_s=round(batch["archive_s"], 2),
         archive_mb=round(checked["archive_bytes"] / 1024 / 1024, 1),

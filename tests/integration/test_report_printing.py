@@ -1,5 +1,6 @@
 """What comes out of the printer: pages as a reader finds them, printed by the real browser."""
 
+import ctypes
 import io
 import re
 import unicodedata
@@ -8,7 +9,9 @@ from datetime import date
 from decimal import Decimal
 
 import pikepdf
+import pypdfium2
 import pytest
+from pypdfium2 import raw
 
 from cluster.checks import find_browser
 from core.adapters.chromium import ChromiumRenderer
@@ -19,6 +22,7 @@ from core.reports.checking import check_card
 from core.reports.layout import render_broadsheet, render_cards
 from core.reports.ports import ImageSource, WrongContent
 from core.reports.splitting import split
+from core.reports.wording import name_of
 from tests.factories.printing import FONTS, Images, NoImages, PageFound, colours_of, pages_of, picture
 from tests.factories.reports import NAMES, cards, make_card
 
@@ -209,6 +213,32 @@ async def test_tagged_card_can_be_read_aloud(press: Press) -> None:
     assert any(word.startswith("Averages by term") for word in words)
 
 
+async def test_tagged_cards_stay_tagged_in_a_bundle(press: Press) -> None:
+    """In a bundle of tagged cards each page has its own structure, cells still name their heads; of mixed ones none."""
+    made = cards(2, seed=11)
+    tagged = [await press.document([card], STYLE.model_copy(update={"tagged": True})) for card in made]
+    whole = bundle(zip(made, tagged, strict=True))
+    in_order = sorted(zip(made, tagged, strict=True), key=lambda each: titles_of(whole).index(name_of(each[0])))
+    assert structure_of(whole) == [page for _, pdf in in_order for page in structure_of(pdf)]
+    with pikepdf.open(io.BytesIO(whole)) as document:
+        assert document.Root.Lang == "en"
+        named = [bytes(each) for each in document.Root.StructTreeRoot.IDTree.Names[::2]]
+        heads = {
+            bytes(head)
+            for each in document.objects
+            if isinstance(each, pikepdf.Dictionary) and isinstance(each.get("/A"), pikepdf.Array)
+            for about in each.A
+            for head in about.get("/Headers", [])
+        }
+    assert len(named) == len(set(named))
+    assert heads
+    assert heads <= set(named)
+    with pikepdf.open(
+        io.BytesIO(bundle(zip(made, [tagged[0], await press.document([made[1]])], strict=True)))
+    ) as mixed:
+        assert "/StructTreeRoot" not in mixed.Root
+
+
 async def test_plain_card_is_not_tagged(press: Press) -> None:
     """Without the accessible mode there is no structure, which costs time and space."""
     with pikepdf.open(io.BytesIO(await press.document([make_card()]))) as document:
@@ -316,6 +346,36 @@ def fonts_in(pdf: bytes) -> set[str]:
         assert fonts
         assert all("/FontFile2" in each for each in fonts)
         return {str(each.FontName).lstrip("/").split("+")[-1].split("-")[0] for each in fonts}
+
+
+def titles_of(pdf: bytes) -> list[str]:
+    """Return a document's bookmarks."""
+    with pikepdf.open(io.BytesIO(pdf)) as document, document.open_outline() as outline:
+        return [item.title for item in outline.root]
+
+
+def structure_of(pdf: bytes) -> list[list[tuple[str, int]]]:
+    """Return each page's structure as a reader finds it: kinds of parts, and which marks on the page are theirs."""
+    with pypdfium2.PdfDocument(pdf) as document:
+        return [_structure_of_page(page) for page in document]
+
+
+def _structure_of_page(page: pypdfium2.PdfPage) -> list[tuple[str, int]]:
+    tree, found = raw.FPDF_StructTree_GetForPage(page.raw), list[tuple[str, int]]()
+
+    def walk(element: object) -> None:
+        kind = ctypes.create_string_buffer(100)
+        raw.FPDF_StructElement_GetType(element, kind, 100)
+        mark = raw.FPDF_StructElement_GetMarkedContentID(element)
+        found.append((kind.raw.decode("utf-16-le").partition("\0")[0], mark))
+        for number in range(raw.FPDF_StructElement_CountChildren(element)):
+            if child := raw.FPDF_StructElement_GetChildAtIndex(element, number):
+                walk(child)
+
+    for number in range(raw.FPDF_StructTree_CountChildren(tree)):
+        walk(raw.FPDF_StructTree_GetChildAtIndex(tree, number))
+    raw.FPDF_StructTree_Close(tree)
+    return [each for each in found if each[0] not in {"Document", "Part", ""}]
 
 
 def images_in(pdf: bytes) -> int:
