@@ -8,20 +8,23 @@ import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from core.timetable.checker import validate
 from core.timetable.fewest_moves import FewestMoves
 from core.timetable.lowering import assignment_of, lower, timetable_of
 from core.timetable.model import Problem, Timetable
 from core.timetable.program import Assignment, Block, Program, RoomOption
-from core.timetable.solvers.cpsat import improve
 from core.timetable.solvers.cpsat_bundles import Bundles
+from core.timetable.solvers.cpsat_improving import FixAndOptimise
 from core.timetable.solvers.cpsat_model import BuildingStopped
 from core.timetable.solvers.cpsat_run import CpSatRun
 from core.timetable.solvers.port import Budget, Progress, Report, Status, Stopped, unheard
 
-_FEWEST_SHARE = 0.9
+_FEWEST_SHARE = 0.85
 """Of the time, what the search for the fewest moves may take; the rest is for rooms and wishes."""
+
+_ROOMS: dict[str, Any] = {"linearization_level": 0, "num_workers": 1, "max_deterministic_time": 0.5}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +106,28 @@ class _Repair:
         self._watch.report(replace(progress, best=None))
 
     def _polished(self, best: Assignment) -> Assignment:
-        """Return the best assignment that is found with no more moves."""
+        """Return the best assignment that is found with no more moves: rooms alone first, which takes no time."""
         soft = validate(self._problem, timetable_of(self._problem, self._program, best)).soft
-        run = CpSatRun("repair", self._stays.first(soft + 1), self._left(), self._tell, self._watch.stopped)
-        run.best = best
+        program = self._stays.first(soft + 1)
+        run = CpSatRun("repair", program, self._left(), self._tell, self._watch.stopped)
+        run.best = self._roomed(program, best)
         with suppress(BuildingStopped):
-            improve(run)
+            model = run.formulate(soft=True)
+            run.soft = model.reckon(run.best)
+            FixAndOptimise(run, model).loop()
         return run.best
+
+    def _roomed(self, program: Program, best: Assignment) -> Assignment:
+        """Return the best rooms for these times."""
+        pairs = zip(program.blocks, best.starts, strict=True)
+        blocks = tuple(
+            replace(block, starts=(start,), start_cost={start: block.start_cost.get(start, 0)})
+            for block, start in pairs
+        )
+        run = CpSatRun("rooms", replace(program, blocks=blocks), self._left(), unheard, self._watch.stopped)
+        with suppress(BuildingStopped):
+            run.settle(run.formulate(soft=True), _ROOMS)
+        return run.best or best
 
     def _told(self, status: Status, best: Assignment, bound: int | None) -> Repaired:
         timetable = timetable_of(self._problem, self._program, best)
