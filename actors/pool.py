@@ -26,6 +26,8 @@ from actors.pool_worker import HostedWorker
 from core.errors import NotFound, Unavailable
 
 _STATUS_TIMEOUT_S = 10.0
+_LEAVE_S = 60.0
+"""What pools that are no longer asked for get to drain; each has a deadline of its own below that."""
 _KILL_TIMEOUT_S = 10.0
 _LOOK_EVERY_S = 0.05
 
@@ -176,7 +178,7 @@ def _make_way(name: str, namespace: str, specs: Sequence[PoolSpec]) -> None:
         wanted = {spec.name for spec in specs}
         if told == wanted:
             return
-        ray.get([former.drain.remote(pool) for pool in told - wanted])
+        ray.get([former.drain.remote(pool) for pool in told - wanted], timeout=_LEAVE_S)
     _end(former, name, namespace)
 
 
@@ -218,8 +220,8 @@ def stop_pool(spec: PoolSpec) -> None:
 
 def stop_pools(specs: Sequence[PoolSpec]) -> None:
     """Drain pools side by side and end their processes; what does not run is no error."""
-    found = {(spec.supervisor_name, spec.namespace): spec for spec in specs}
-    supervisors = {place: handle for place in found if (handle := _find(*place)) is not None}
+    places = {(spec.supervisor_name, spec.namespace) for spec in specs}
+    supervisors = {place: handle for place in places if (handle := _find(*place)) is not None}
     draining = [
         supervisors[place].drain.remote(spec.name)
         for spec in specs

@@ -13,6 +13,8 @@ from cluster.wiring_upkeep import open_relay
 from cluster.wiring_workers import open_notifier
 
 LEASE = timedelta(seconds=3)
+PATIENCE_S = 90.0
+"""How long a test waits for what takes a second, on a machine that does much else; it is no bound that is claimed."""
 
 
 def settings_of(database_url: str, redis_url: str, prefix: str = "", **groups: Any) -> Settings:

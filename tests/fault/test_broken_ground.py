@@ -24,7 +24,7 @@ from core.ports import Row
 from tests.factories.notifications import fee_reminder, scores_published, states
 from tests.factories.school import MadeSchool, make_school
 from tests.factories.timing import settle
-from tests.fault.parts import LEASE, all_well, at_work, settings_of
+from tests.fault.parts import LEASE, PATIENCE_S, all_well, at_work, settings_of
 from tests.fault.servers import KillableRedis
 
 AN_HOUR = timedelta(hours=1)
@@ -78,7 +78,7 @@ async def publish(db: PostgresDatabase, school: MadeSchool, *, sheet: int = 20) 
             await emit(tx, school_id=school.id, payload=payload, occurred_at=SystemClock().now())
 
 
-async def until(is_so: Callable[[], Awaitable[bool]], within_s: float = 20) -> None:
+async def until(is_so: Callable[[], Awaitable[bool]], within_s: float = PATIENCE_S) -> None:
     """Wait until something is so."""
     ends = monotonic() + within_s
     while not await is_so():
