@@ -97,7 +97,7 @@ class RaceState:
         return self._end is not None and not self._going
 
     def cancel(self) -> None:
-        """Stop everything; what was found stays."""
+        """Stop everything; what was found stays. Where that is a timetable, last words are not judged any more."""
         if self._end is None:
             self._cancelled = True
             self._finish(Status.CANCELLED if self.best is None else Status.FEASIBLE)
@@ -213,7 +213,7 @@ class RaceState:
             return
         if candidate.soft is not None and (going.soft is None or candidate.soft < going.soft):
             going.soft, going.improved_at = candidate.soft, now
-        if not self._would_improve(candidate):
+        if not self._would_improve(candidate) or (self._cancelled and self.best is not None):
             return
         score = self._judge(candidate.best)
         self._judge_again_at = now + len(candidate.best.starts) / _BLOCKS_JUDGED_A_SECOND

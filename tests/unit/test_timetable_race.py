@@ -141,6 +141,17 @@ def test_cancelled_keeps_what_there_is(found: bool) -> None:
     assert (outcome.status, outcome.best) == ((Status.FEASIBLE, SECOND) if found else (Status.CANCELLED, None))
 
 
+def test_what_comes_after_the_cancelling_is_judged_only_where_there_is_nothing() -> None:
+    """A check takes longer than a stop may: last words count where they bring the first timetable."""
+    course = Course()
+    course.after(0)
+    course.state.cancel()
+    course.after(0.01, course.ended(A, Status.FEASIBLE, THIRD, 6))
+    course.after(0.01, course.ended(B, Status.FEASIBLE, BEST, 0))
+    assert course.state.over
+    assert course.state.outcome(course.now).best == THIRD
+
+
 def test_only_an_exact_racer_proves_that_there_is_none() -> None:
     """Anyone else who finds none is sent in again with another seed."""
     course = Course(finders=(A, EXACT))
