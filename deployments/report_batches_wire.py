@@ -79,7 +79,9 @@ class ReportJobOut(JobOut):
     )
     progress: int = Field(description="Of how many cards nothing more will come, those that failed among them.")
     printed: int
-    withheld: int = Field(description="Not printed, because the release policy holds the card back.")
+    withheld: int = Field(
+        description="Not printed, because the release policy holds the card back; not among the failed."
+    )
     retry_of: JobId | None
 
     @classmethod

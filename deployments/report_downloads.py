@@ -127,7 +127,7 @@ async def download_card(caller: Caller, services: ServicesDep, job_id: UUID, stu
     responses={200: {"content": {_PDF: _BINARY}}},
 )
 async def download_bundle(caller: Caller, services: ServicesDep, job_id: UUID, class_arm_id: UUID) -> Response:
-    """Return the printed cards of a class, sorted by name, with a bookmark for each student."""
+    """Return the printed cards of a class, sorted by name, with a bookmark for each; tagged where every card is."""
     content = await services.handouts.handing_out.bundle(
         caller, job=JobId(job_id), class_arm_id=ClassArmId(class_arm_id)
     )
