@@ -76,10 +76,10 @@ def test_costs_stay_right_while_a_complete_timetable_is_annealed(temperature: fl
         journal, throws = empty_journal(packed), dice(seed)
         state.load(packed.p, states, tally, best)
         cooling.fill(packed.p, states, tally, journal, throws)
-        heat, own = cooling.heat(temperature, 10.0), Schedule().numbers()
+        heat, own, mix = cooling.heat(temperature, 10.0), Schedule().numbers(), Schedule().kinds()
         queue, way = np.zeros(blocks + 2, np.int64), np.zeros(2 * blocks, np.int64)
         for _ in range(25):
-            cooling.anneal(packed.p, states, tally, best, heat, own, journal, queue, way, throws, 3)
+            cooling.anneal(packed.p, states, tally, best, heat, own, mix, journal, queue, way, throws, 3)
             assert_right(packed, states, tally)
 
 

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.timetable.program import Assignment, Program
-from core.timetable.solvers.native import cooling, state
+from core.timetable.solvers.native import cooling, mixing, state
 from core.timetable.solvers.native import layout as at
 from core.timetable.solvers.native.chance import dice
 from core.timetable.solvers.native.ejection import Chain
 from core.timetable.solvers.native.heating import temperature
-from core.timetable.solvers.native.pack import Ints, Packed, pack
+from core.timetable.solvers.native.pack import Ints, Packed, pack, without_forgiveness
 from core.timetable.solvers.native.search import Run, cannot_be, empty_journal
 from core.timetable.solvers.port import Budget, Outcome, Report, Status, Stopped
 
 SAMPLE = 2000
 """Moves that show how fast the machine is and how much a move changes."""
+PROBES, MILDER = 100, 0.7
+"""To learn what heat a timetable bears takes, at each temperature, this part of a cycle; then it is so much milder."""
 
 
 @dataclass(frozen=True)
@@ -27,24 +29,33 @@ class Schedule:
     """At the first and at the last temperature: the mean chance with which a move that is worse is kept."""
     hard_weight: float = 3.0
     """A hard point, in units of the first temperature."""
-    mix: tuple[int, int, int, int, int] = (4, 14, 20, 28, 12)
-    """Of 100 moves, up to which one: room, turn, alone, with neighbours; the rest are chains of at most the last."""
+    mix: tuple[int, int, int, int, int, int, int] = (6, 10, 6, 10, 40, 14, 14)
+    """The priors of the kinds of moves: room, turn, alone, near, chain, with a run, with all runs."""
+    same_day: int = 50
+    """Of 100 moves to another time, how many stay within a day, in the prior."""
     hurt: int = 50
     """Of 100 moves, how many begin with a block that something soft is amiss with."""
-    same_day: int = 50
-    """Of 100 moves, how many stay within a day."""
-    runs: tuple[int, int] = (25, 50)
-    """Of 100 moves, up to which one: with the run of blocks alike around the first; around each that moves."""
-    shares: tuple[float, ...] = (0.12, 0.3, 1.0)
-    """Of the time that is left, what each cycle takes; later ones start from the best."""
-    again: float = 0.5
-    """The first temperature of later cycles, between the last one (0) and the first one's (1)."""
+    longest: int = 12
+    """The most blocks of a chain."""
+    shares: tuple[float, ...] = (0.1, 0.3, 1.0)
+    """Of the time that is left, what each cycle takes; later ones start from the best. The first ends before a race
+    loses its patience with a racer that lies behind."""
+    spoilt: float = 1.5
+    """Where the start is good, as hot as makes it so many times as dear: more heat would burn what is known."""
 
     def numbers(self) -> Ints:
         """Return them as the kernel takes them, with nothing counted yet."""
         own = np.zeros(cooling.NUMBERS, np.int64)
-        own[cooling.TO_ROOM : cooling.TO_RUNS + 1] = (*self.mix, self.hurt, self.same_day, *self.runs)
+        own[cooling.LONGEST], own[cooling.TO_HURT] = self.longest, self.hurt
         return own
+
+    def kinds(self) -> Ints:
+        """Return the mix of moves as the kernel takes it, with nothing learned yet."""
+        prior = {kind: 100 * weight for kind, weight in enumerate(self.mix)}
+        for kind in range(mixing.ALONE, mixing.DAY_ALONE):
+            prior[kind + mixing.TO_DAY] = self.mix[kind] * self.same_day
+            prior[kind] = self.mix[kind] * (100 - self.same_day)
+        return mixing.mixed(prior)
 
 
 class Annealing:
@@ -89,11 +100,12 @@ class _Cooling:
 
     def __init__(self, packed: Packed, seed: int, schedule: Schedule) -> None:
         self._packed, self._schedule = packed, schedule
+        self._p = without_forgiveness(packed)
         self._state, self._tally = packed.state()
         blocks = int(packed.p[at.BLOCKS])
         self._best = np.full(blocks + int(packed.p[at.NEEDS]), -1, np.int64)
         self._heat = cooling.heat(1e-9, 1.0)
-        self._own = schedule.numbers()
+        self._own, self._mix = schedule.numbers(), schedule.kinds()
         self._journal = empty_journal(packed)
         self._queue, self._way = np.zeros(blocks + 2, np.int64), np.zeros(2 * blocks, np.int64)
         self._dice = dice(seed + 1)
@@ -122,7 +134,7 @@ class _Cooling:
         while moves is None and not (run.is_done or run.is_over):
             share = self._schedule.shares[min(cycle, len(self._schedule.shares) - 1)]
             length = max(SAMPLE, round(run.left_s * share * run.steps_per_s))
-            self._cycle(run, length, first if cycle == 0 else last + self._schedule.again * (first - last), last)
+            self._cycle(run, length, self._bearable(run, first, last, length // PROBES), last)
             cycle += 1
         run.keep(self._packed, self._best)
         run.partial = self._packed.assignment(self._best)
@@ -134,8 +146,19 @@ class _Cooling:
         self._heat[cooling.HARD_WEIGHT] = self._schedule.hard_weight * first
         return first, last
 
+    def _bearable(self, run: Run, hottest: float, last: float, length: int) -> float:
+        """Return the highest temperature at which so many moves leave the best one's cost within what may be spoilt."""
+        heat = hottest
+        while heat * MILDER > last and not (run.is_done or run.is_over):
+            most = self._schedule.spoilt * int(self._own[cooling.BEST_SOFT])
+            self._cycle(run, length, heat, heat)
+            if self._tally[at.SOFT] <= most:
+                break
+            heat *= MILDER
+        return heat
+
     def _cycle(self, run: Run, length: int, first: float, last: float) -> None:
-        state.load(self._packed.p, self._state, self._tally, self._best)
+        state.load(self._p, self._state, self._tally, self._best)
         self._heat[cooling.TEMPERATURE] = first
         self._heat[cooling.COOLING] = (last / first) ** (1 / length)
         made, bests = 0, -1
@@ -148,12 +171,13 @@ class _Cooling:
 
     def _step(self, moves: int) -> None:
         cooling.anneal(
-            self._packed.p,
+            self._p,
             self._state,
             self._tally,
             self._best,
             self._heat,
             self._own,
+            self._mix,
             self._journal,
             self._queue,
             self._way,

@@ -15,13 +15,26 @@ from core.timetable.solvers.native.layout import (
     EMPTY,
     FORGIVEN,
     HARD,
-    NEEDS,
-    ROOMS,
     SOFT,
     START,
     START_FROM,
     START_LIST,
     whole,
+)
+from core.timetable.solvers.native.mixing import (
+    ALONE,
+    CHANGED,
+    DAY_ALONE,
+    LEARN_EVERY,
+    NEAR,
+    ROOM,
+    RUN,
+    RUNS,
+    TO_DAY,
+    TRIED,
+    TURN,
+    kind_of_move,
+    learn,
 )
 from core.timetable.solvers.native.moving import (
     exchange,
@@ -43,10 +56,9 @@ SAMPLES = 1024
 MADE, TAKEN, BEST_HARD, BEST_SOFT, BESTS, WORSE = range(6)
 """The annealing's own numbers: moves tried, moves kept, the best costs met and how often they were bettered; how many
 amounts are in the sample."""
-TO_ROOM, TO_TURN, TO_ALONE, TO_NEAR, LONGEST, TO_HURT, TO_DAY, TO_RUN, TO_RUNS = range(6, 15)
-"""Of 100 moves, up to which one each kind goes; the longest chain; how many of 100 begin with a block that hurts, and
-how many stay within its day; up to which one goes with the first block's run, and with everyone's."""
-NUMBERS = 15
+LONGEST, TO_HURT = range(6, 8)
+"""The longest chain; how many of 100 moves begin with a block that hurts."""
+NUMBERS = 8
 
 
 def heat(temperature: float, hard_weight: float) -> Heat:
@@ -58,7 +70,7 @@ def heat(temperature: float, hard_weight: float) -> Heat:
 
 ONE, THROWS = whole(1), whole(5)
 """How often a block is thrown for, at most, until one hurts."""
-ALONE, WITH_NEIGHBOURS, ALL = whole(0), whole(1), whole(1 << 20)
+NONE, FIRST, ALL = whole(0), whole(1), whole(1 << 20)
 FINE = 1024
 """Soft points that weigh as one hard one where a timetable is filled."""
 PERCENT = whole(100)
@@ -76,21 +88,19 @@ def any_block(p: Ints, s: Ints, own: Ints, dice: Dice) -> int:
 
 
 @inner
-def move(p: Ints, s: Ints, t: Ints, own: Ints, journal: Ints, queue: Ints, way: Ints, dice: Dice) -> bool:
-    """Make a random move; tell whether there was one."""
+def move(p: Ints, s: Ints, t: Ints, own: Ints, journal: Ints, queue: Ints, way: Ints, dice: Dice, kind: int) -> bool:
+    """Make a random move of a kind; tell whether there was one."""
     block = any_block(p, s, own, dice)
-    kind = below(dice, PERCENT)
-    if kind < own[TO_ROOM] and p[NEEDS] > 0 and p[ROOMS] > 1:
+    if kind == ROOM:
         return change_room(p, s, t, journal, dice, block)
-    if kind < own[TO_TURN]:
+    if kind == TURN:
         return turn_round(p, s, t, journal, dice, block)
-    same_day = below(dice, PERCENT) < own[TO_DAY]
-    start = start_on_its_day(p, s, dice, block) if same_day else random_start(p, dice, block)
+    start = start_on_its_day(p, s, dice, block) if kind >= DAY_ALONE else random_start(p, dice, block)
     if start == s[p[START] + block]:
         return False
-    reach = ALONE if kind < own[TO_ALONE] else (WITH_NEIGHBOURS if kind < own[TO_NEAR] else ALL)
-    kind = below(dice, PERCENT)
-    runs = ALONE if kind >= own[TO_RUNS] else (WITH_NEIGHBOURS if kind < own[TO_RUN] else ALL)
+    kind = kind - TO_DAY if kind >= DAY_ALONE else kind
+    reach = NONE if kind == ALONE else (FIRST if kind == NEAR else ALL)
+    runs = FIRST if kind == RUN else (ALL if kind == RUNS else NONE)
     return exchange(p, s, t, journal, queue, way, dice, block, start, reach, runs, own[LONGEST])
 
 
@@ -102,6 +112,7 @@ def anneal(
     best: Ints,
     heat: Heat,
     own: Ints,
+    mix: Ints,
     journal: Ints,
     queue: Ints,
     way: Ints,
@@ -113,7 +124,11 @@ def anneal(
         own[MADE] += 1
         heat[TEMPERATURE] *= heat[COOLING]
         hard, soft = t[HARD], t[SOFT]
-        if not move(p, s, t, own, journal, queue, way, dice):
+        if own[MADE] % LEARN_EVERY == 0:
+            learn(mix)
+        kind = kind_of_move(mix, dice)
+        mix[TRIED + kind] += 1
+        if not move(p, s, t, own, journal, queue, way, dice, kind):
             continue
         if t[HARD] == hard and t[SOFT] > soft and own[WORSE] < SAMPLES:
             heat[SAMPLE + own[WORSE]] = t[SOFT] - soft
@@ -124,6 +139,7 @@ def anneal(
             continue
         journal[0] = 1
         own[TAKEN] += 1
+        mix[CHANGED + kind] += worse != 0
         if t[HARD] < own[BEST_HARD] or (t[HARD] == own[BEST_HARD] and t[SOFT] < own[BEST_SOFT]):
             first = t[HARD] == 0 and own[BEST_HARD] > 0
             own[BEST_HARD], own[BEST_SOFT] = t[HARD], t[SOFT]

@@ -196,6 +196,8 @@ def turn_round(p: Ints, s: Ints, t: Ints, journal: Ints, dice: Dice, block: int)
     if s[p[EXCLUSIVE_COUNT] + at] != 1 or other == block or s[p[START] + other] != after:
         return False
     to = start + p[p[DURATION] + other]
+    if 0 <= p[p[ALIKE] + block] == p[p[ALIKE] + other]:
+        return False
     if not (is_allowed(p, other, start) and is_allowed(p, block, to)):
         return False
     note(p, s, journal, block)

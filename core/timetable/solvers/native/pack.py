@@ -78,6 +78,14 @@ def pack(program: Program) -> Packed:
     return Packed(writer.finished(), program)
 
 
+def without_forgiveness(packed: Packed) -> Ints:
+    """Return the arrays for those who look at complete timetables alone: nothing is left that could make good."""
+    p = packed.p.copy()
+    p[p[at.FILLABLE_FROM] : p[at.FILLABLE_FROM] + p[at.TRACKS] + 1] = 0
+    p[p[at.TERM_FILLABLE] : p[at.TERM_FILLABLE] + p[at.TERMS]] = 0
+    return p
+
+
 def _write_numbers(writer: _Writer, program: Program) -> None:
     numbers = {
         at.BLOCKS: len(program.blocks),
