@@ -1,13 +1,12 @@
-"""Printers die and browsers hang in the middle of a batch: every card comes once, and nothing is left behind."""
+"""Browsers die and hang in the middle of a batch: every card comes once, and nothing is left behind.
 
-import asyncio
+That printers die is shown on the pool itself, in ``tests/cluster/test_printers.py``.
+"""
+
 import logging
 import os
 import signal
-import sys
-from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
@@ -19,38 +18,18 @@ from core.adapters.chromium import ChromiumRenderer
 from core.adapters.local_store import LocalObjectStore
 from core.adapters.postgres import PostgresDatabase
 from core.clock import SystemClock
-from core.ids import JobId
 from core.jobs.model import JobState
 from core.reports.chunks import ChunkPolicy
 from tests.factories.report_batches import (
     Faulty,
     asked,
     ended,
-    items_of,
     make_browser,
     marked_class,
     printing,
-    until,
 )
-from tests.factories.school import MadeSchool
 
-ROOT = Path(__file__).parents[2]
 log = logging.getLogger("faults")
-PRINTER = """
-import asyncio, sys
-from cluster.settings import Settings
-from cluster.wiring_reports import open_printer
-
-async def main():
-    async with open_printer(Settings.from_environment(), sys.argv[1]) as worker:
-        await worker.start()
-        print("started", flush=True)
-        while True:
-            await worker.ping()
-            await asyncio.sleep(0.2)
-
-asyncio.run(main())
-"""
 
 
 @pytest.fixture
@@ -59,60 +38,6 @@ async def db(database_url: str) -> AsyncIterator[PostgresDatabase]:
     database = PostgresDatabase(database_url, application_name="tests")
     yield database
     await database.close()
-
-
-@asynccontextmanager
-async def printer(name: str, database_url: str, state: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a printer as the pool does, in a process of its own."""
-    environment = {**os.environ, "SCHOOLOS_DATABASE_URL": database_url, "SCHOOLOS_STATE_DIR": str(state)}
-    log = (state / f"{name}.log").open("wb")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PRINTER, name, cwd=ROOT, env=environment, stdout=log, stderr=log
-    )
-    try:
-        yield process
-    finally:
-        log.close()
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def done(db: PostgresDatabase, school: MadeSchool, job: JobId) -> int:
-    """Return how many cards of a batch are printed."""
-    return sum(item.state.value == "done" for item in await items_of(db, school, job))
-
-
-async def test_a_killed_printers_chunk_is_printed_by_another(
-    db: PostgresDatabase, database_url: str, tmp_path: Path
-) -> None:
-    """After kill -9 of a printer the next prints every card, once; its browser dies with it, its folder is removed."""
-    school = await marked_class(db, students=20, arms=3)
-    job = (await asked(db, school)).job.id
-    async with printer("pdf-0", database_url, tmp_path) as first:
-
-        async def some_done() -> bool:
-            return await done(db, school, job) > 0
-
-        await until(some_done, 150)
-        below = psutil.Process(first.pid).children(recursive=True)
-        first.send_signal(signal.SIGKILL)
-        await first.wait()
-        killed = perf_counter()
-        async with printer("pdf-0", database_url, tmp_path):
-            told = await ended(db, school, job, 150)
-            took = perf_counter() - killed
-            _, alive = await asyncio.to_thread(psutil.wait_procs, below, 15)
-    log.info("all cards %.1f s after the kill, load %.1f", took, os.getloadavg()[0])
-    assert not [each for each in alive if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
-    assert told.job.state is JobState.SUCCEEDED
-    assert (told.job.done, told.job.failed, told.job.total) == (60, 0, 60)
-    keys = Counter(item.object_key for item in await items_of(db, school, job))
-    assert len(keys) == 60
-    files = list((tmp_path / "objects").rglob("*-report-card.pdf"))
-    assert len(files) == 60
-    owners = [folder.name.split("-")[2] for folder in (tmp_path / "printing").glob("schoolos-print-*")]
-    assert str(first.pid) not in owners
 
 
 @pytest.mark.parametrize("harm", ["browser killed", "renderer hung"])
