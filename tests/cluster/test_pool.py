@@ -250,7 +250,7 @@ def test_a_worker_that_lingers_does_not_hold_up_the_stop(small: RunningPool) -> 
     began = time.monotonic()
     stop_pool(small.spec)
     assert time.monotonic() - began < LINGERS_S
-    assert _named(small.spec.name) == set()
+    _until_named(small.spec.name, set())
 
 
 @pytest.fixture
@@ -275,7 +275,7 @@ def test_pools_come_under_one_supervisor_and_out_again(pair: list[RunningPool], 
     start_pools([pool.parts for pool in shared])
     before = {pool.running(1).pid for pool in shared}
     assert len(before) == 1
-    assert _named(request.node.name) == {supervisor, *(pool.spec.worker_name(0) for pool in pair)}
+    _until_named(request.node.name, {supervisor, *(pool.spec.worker_name(0) for pool in pair)})
     os.kill(before.pop(), signal.SIGKILL)
     assert [pool.running(1).workers[0].pid for pool in shared] == workers
     start_pools([shared[0].parts])
@@ -284,9 +284,12 @@ def test_pools_come_under_one_supervisor_and_out_again(pair: list[RunningPool], 
     with pytest.raises(NotFound):
         pool_status(shared[1].spec)
     stop_pools([pool.spec for pool in shared])
-    assert _named(request.node.name) == set()
+    _until_named(request.node.name, set())
 
 
-def _named(start: str) -> set[str]:
-    """Return the living actors whose names begin so."""
-    return {name for name in ray.util.list_named_actors() if name.startswith(start)}
+def _until_named(start: str, names: set[str]) -> None:
+    """Wait until these alone of the actors whose names begin so are alive."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := {name for name in ray.util.list_named_actors() if name.startswith(start)}) != names:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
