@@ -28,6 +28,7 @@ from core.timetable.program import (
 from core.timetable.solvers.cpsat import CpSat, CpSatFeasibility, CpSatNeighbourhoods, CpSatProof
 from core.timetable.solvers.cpsat_bundles import Bundles
 from core.timetable.solvers.cpsat_model import Formulation, Scope
+from core.timetable.solvers.cpsat_neighbourhoods import Freed, Neighbourhoods
 from core.timetable.solvers.port import Budget, Outcome, Progress, Status, unheard
 from tests.factories.program_cost import cost
 from tests.factories.programs import assignments, random_program
@@ -276,6 +277,18 @@ def test_parts_are_improved_from_any_hint(hint: tuple[int, ...] | None) -> None:
         assert outcome.best is not None
         assert (outcome.status, cost(school, outcome.best)) == (Status.OPTIMAL, (0, len(school.pairs) // 2))
         assert told[0].best is not None
+
+
+def test_part_is_a_whole_week_of_some_or_two_days_of_more() -> None:
+    """Both kinds come up, neither is taken for everything, and all with every day free is."""
+    school = program(*[tuple(range(8))] * 30, clash=False, day_of=(0, 0, 0, 1, 1, 1, 2, 2))
+    choosing = Neighbourhoods(school, Bundles(school), Random(1))
+    chosen = [choosing.choose(())[1] for _ in range(40)]
+    days = {freed.days for freed in chosen}
+    assert days == {None, frozenset({0, 1}), frozenset({0, 2}), frozenset({1, 2})}
+    assert all(not choosing.is_everything(freed) for freed in chosen)
+    assert choosing.is_everything(Freed(frozenset(range(30))))
+    assert not choosing.is_everything(Freed(frozenset(range(30)), frozenset({0, 1})))
 
 
 def test_proof_is_one_of_everything() -> None:

@@ -9,7 +9,7 @@ from ortools.sat.python import cp_model
 from core.timetable.program import Assignment
 from core.timetable.solvers.cpsat_logic import Values
 from core.timetable.solvers.cpsat_model import Formulation
-from core.timetable.solvers.cpsat_neighbourhoods import Neighbourhoods
+from core.timetable.solvers.cpsat_neighbourhoods import Freed, Neighbourhoods
 from core.timetable.solvers.cpsat_run import CpSatRun
 from core.timetable.solvers.port import Status
 
@@ -62,7 +62,7 @@ class FixAndOptimise:
             )
         return self._run.ended()
 
-    def _solve(self, freed: frozenset[int]) -> Any:
+    def _solve(self, freed: Freed) -> Any:
         self._free(freed)
         self._model.logic.hint(dict(enumerate(self._values)))
         seed = {"random_seed": self._random.randrange(2**31)}
@@ -79,8 +79,10 @@ class FixAndOptimise:
             self._values, self._cost = whole, cost
             self._run.keep(self._model, whole)
 
-    def _free(self, freed: frozenset[int]) -> None:
+    def _free(self, freed: Freed) -> None:
+        day_of = self._run.program.day_of
         for bundle, at in enumerate(self._model.starts.at):
-            for literal in at.values() if not self._model.starts.is_settled(bundle) else ():
+            for start, literal in at.items() if not self._model.starts.is_settled(bundle) else ():
                 value = self._values[literal.index]
-                self._model.logic.domains.set(literal.index, (0, 1) if bundle in freed else (value, value))
+                is_free = bundle in freed.bundles and (freed.days is None or day_of[start] in freed.days)
+                self._model.logic.domains.set(literal.index, (0, 1) if is_free else (value, value))
