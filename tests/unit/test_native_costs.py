@@ -94,6 +94,18 @@ def test_costs_stay_right_while_a_timetable_is_constructed() -> None:
             assert_right(packed, chain.state, chain.tally)
 
 
+def test_looking_ahead_reckons_right() -> None:
+    """Chains of moves that end well, and those that are taken back, leave the tally what the timetable costs."""
+    for seed in range(100):
+        packed = pack(mixed_program(seed))
+        chain = Chain(packed, seed)
+        chain.begin(None)
+        chain.look_ahead(len(packed.program.blocks))
+        for _ in range(15):
+            chain.step(1)
+            assert_right(packed, chain.state, chain.tally)
+
+
 def test_the_layout_numbers_measures_as_the_program_does() -> None:
     """The kernels' numbers of measures, combinations and relations are the program's."""
     for kind in (Measure, Combine, Relation):

@@ -2,222 +2,40 @@
 
 # ruff: noqa: PLR0917 - numba kernels take their arrays by position
 
+from core.timetable.solvers.native.augmenting import augment
 from core.timetable.solvers.native.chance import Dice, below
+from core.timetable.solvers.native.clearing import ANYTHING, NEVER, needs_of, place, weight_in_the_way
 from core.timetable.solvers.native.compiled import compiled, inner
 from core.timetable.solvers.native.layout import (
-    AS_IT_WAS,
     BLOCKS,
     CHOOSE,
-    DURATION,
     EMPTY,
-    EXCLUSIVE_COUNT,
-    EXCLUSIVE_OF,
-    EXCLUSIVE_OF_FROM,
-    EXCLUSIVE_XOR,
     FORGIVEN,
     HARD,
-    NEED_FROM,
     NEEDS,
-    ON_TRACK,
-    ON_TRACK_FROM,
-    OPTION_FROM,
-    OPTION_ROOM,
-    PAIR_FIRST,
-    PAIR_HARD,
-    PAIR_OF,
-    PAIR_OF_FROM,
-    PAIR_SECOND,
-    ROOM_COUNT,
     ROOM_OF,
-    ROOM_XOR,
     SLOTS,
     SOFT,
     START,
     START_COST,
     START_FROM,
     START_LIST,
-    TERM_HARD,
-    TRACK_OF,
-    TRACK_OF_FROM,
-    TRACK_TERM,
-    TRACK_TERM_FROM,
     whole,
 )
 from core.timetable.solvers.native.pack import Ints
-from core.timetable.solvers.native.state import clear, note, own_room, put, take, undo
+from core.timetable.solvers.native.state import clear, own_room, put, take, undo
 
-STEPS, WAITING, FEWEST, SINCE, HASTE, PATIENCE, NEARLY = range(7)
+STEPS, WAITING, FEWEST, SINCE, HASTE, PATIENCE, NEARLY, LOOKS = range(8)
 """The chain's own numbers: steps made, blocks that wait, the fewest that ever waited, and the steps since then: at most
-HASTE of them, and PATIENCE once no more than NEARLY wait. A trap on the way is left early, the end takes its time."""
-NUMBERS = 7
+HASTE of them, and PATIENCE once no more than NEARLY wait. A trap on the way is left early, the end takes its time.
+Of the last few, a chain of moves is looked for over at least LOOKS blocks, and for none where that is 0."""
+NUMBERS = 8
 FINE = 1024
 """Parts of one unit of weight, in which soft costs tell equals apart."""
-NEVER = whole(1 << 60)
-ANYTHING = whole((1 << 60) - 1)
-TWO = whole(2)
 TENURE = whole(12)
 """Steps for which a block that was taken off does not go back to where it was, and a random part more."""
-
-
-@inner
-def eject(p: Ints, s: Ints, t: Ints, journal: Ints, block: int) -> None:
-    """Take a block off and note it."""
-    note(p, s, journal, block)
-    take(p, s, t, block)
-
-
-@inner
-def weight_in_the_way(p: Ints, s: Ints, weight: Ints, block: int, start: int) -> int:
-    """Return the weight of those whose people the block needs, at least."""
-    total = 0
-    duration = p[p[DURATION] + block]
-    last = -1
-    for i in range(p[p[EXCLUSIVE_OF_FROM] + block], p[p[EXCLUSIVE_OF_FROM] + block + 1]):
-        row = p[p[EXCLUSIVE_OF] + i] * p[SLOTS]
-        most = 0
-        for at in range(row + start, row + start + duration):
-            if s[p[EXCLUSIVE_COUNT] + at] > 0:
-                other = s[p[EXCLUSIVE_XOR] + at] - 1
-                if other != last:
-                    most = max(most, weight[other])
-                    last = other
-        total = max(total, most)
-    return total
-
-
-@inner
-def clear_people(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, block: int, start: int) -> int:
-    """Take off all whose people the block needs; return their weight."""
-    total = 0
-    duration = p[p[DURATION] + block]
-    for i in range(p[p[EXCLUSIVE_OF_FROM] + block], p[p[EXCLUSIVE_OF_FROM] + block + 1]):
-        row = p[p[EXCLUSIVE_OF] + i] * p[SLOTS]
-        for at in range(row + start, row + start + duration):
-            if s[p[EXCLUSIVE_COUNT] + at] > 0:
-                other = s[p[EXCLUSIVE_XOR] + at] - 1
-                total += weight[other]
-                eject(p, s, t, journal, other)
-    return total
-
-
-@inner
-def weight_in_room(p: Ints, s: Ints, weight: Ints, room: int, start: int, duration: int) -> int:
-    """Return the weight of those who are in a room; NEVER where it is closed."""
-    total = 0
-    last = -1
-    for at in range(room * p[SLOTS] + start, room * p[SLOTS] + start + duration):
-        if s[p[ROOM_COUNT] + at] > 0:
-            other = s[p[ROOM_XOR] + at] - 1
-            if other < 0 or s[p[ROOM_COUNT] + at] > 1:
-                return NEVER
-            if other != last:
-                total += weight[other]
-                last = other
-    return total
-
-
-@inner
-def is_own(p: Ints, s: Ints, block: int, need: int, room: int) -> bool:
-    """Tell whether an earlier need of the block has the room."""
-    own = 0
-    for earlier in range(p[p[NEED_FROM] + block], need):
-        own += s[p[ROOM_OF] + earlier] == room
-    return own > 0
-
-
-@inner
-def clear_room(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, block: int, need: int, start: int) -> int:
-    """Give a need a free room, or else take off the lightest that keep it from one; return their weight."""
-    best, least = -1, NEVER
-    duration = p[p[DURATION] + block]
-    for i in range(p[p[OPTION_FROM] + need], p[p[OPTION_FROM] + need + 1]):
-        room = p[p[OPTION_ROOM] + i]
-        if is_own(p, s, block, need, room):
-            continue
-        inside = weight_in_room(p, s, weight, room, start, duration)
-        if inside < least:
-            best, least = room, inside
-        if least == 0:
-            break
-    s[p[ROOM_OF] + need] = best
-    if best >= 0 and least > 0:
-        for at in range(best * p[SLOTS] + start, best * p[SLOTS] + start + duration):
-            if s[p[ROOM_COUNT] + at] > 0:
-                eject(p, s, t, journal, s[p[ROOM_XOR] + at] - 1)
-    return least
-
-
-@inner
-def clear_pairs(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, block: int) -> int:
-    """Take off those whose hard pair with the block does not hold; return their weight."""
-    total = 0
-    for i in range(p[p[PAIR_OF_FROM] + block], p[p[PAIR_OF_FROM] + block + 1]):
-        pair = p[p[PAIR_OF] + i]
-        other = p[p[PAIR_FIRST] + pair] + p[p[PAIR_SECOND] + pair] - block
-        if p[p[PAIR_HARD] + pair] and other != block and s[p[START] + other] >= 0:
-            owed = t[HARD] - t[FORGIVEN]
-            mark = journal[0]
-            eject(p, s, t, journal, other)
-            if t[HARD] - t[FORGIVEN] < owed:
-                total += weight[other]
-            else:
-                undo(p, s, t, journal, mark)
-    return total
-
-
-@inner
-def has_hard_term(p: Ints, track: int) -> bool:
-    """Tell whether a hard term measures the track."""
-    for i in range(p[p[TRACK_TERM_FROM] + track], p[p[TRACK_TERM_FROM] + track + 1]):
-        if p[p[TERM_HARD] + p[p[TRACK_TERM] + i]]:
-            return True
-    return False
-
-
-@inner
-def lightest_relief(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, dice: Dice, block: int) -> int:
-    """Return the lightest block on one of the block's tracks without which less is owed; -1 for none."""
-    best, least = -1, NEVER
-    for i in range(p[p[TRACK_OF_FROM] + block], p[p[TRACK_OF_FROM] + block + 1]):
-        track = p[p[TRACK_OF] + i]
-        if not has_hard_term(p, track):
-            continue
-        for k in range(p[p[ON_TRACK_FROM] + track], p[p[ON_TRACK_FROM] + track + 1]):
-            other = p[p[ON_TRACK] + k]
-            if other == block or s[p[START] + other] < 0 or weight[other] > least:
-                continue
-            if weight[other] == least and below(dice, TWO):
-                continue
-            owed, mark = t[HARD] - t[FORGIVEN], journal[0]
-            eject(p, s, t, journal, other)
-            if t[HARD] - t[FORGIVEN] < owed:
-                best, least = other, weight[other]
-            undo(p, s, t, journal, mark)
-    return best
-
-
-@inner
-def place(
-    p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, dice: Dice, block: int, start: int, bound: int
-) -> int:
-    """Place a block and take off what is in its way; return the weight of that, or stop above ``bound``."""
-    owed = t[HARD] - t[FORGIVEN]
-    note(p, s, journal, block)
-    total = clear_people(p, s, t, weight, journal, block, start)
-    for need in range(p[p[NEED_FROM] + block], p[p[NEED_FROM] + block + 1]):
-        total += clear_room(p, s, t, weight, journal, block, need, start)
-    if total > bound:
-        return total
-    put(p, s, t, block, start, AS_IT_WAS)
-    if t[HARD] - t[FORGIVEN] > owed:
-        total += clear_pairs(p, s, t, weight, journal, block)
-    while t[HARD] - t[FORGIVEN] > owed and total <= bound:
-        other = lightest_relief(p, s, t, weight, journal, dice, block)
-        if other < 0:
-            return NEVER
-        total += weight[other]
-        eject(p, s, t, journal, other)
-    return total
+MOST_LOOKS = whole(100)
+"""Over how many blocks a chain of moves is looked for where one waits alone."""
 
 
 @inner
@@ -242,6 +60,31 @@ def best_start(
         if cost < least:
             best, least = start, cost
     return best
+
+
+@inner
+def force(
+    p: Ints, s: Ints, t: Ints, weight: Ints, tabu: Ints, journal: Ints, dice: Dice, block: int, step: int
+) -> bool:
+    """Place a block where the least weight is in its way, and take that off; False where nothing will do."""
+    start = best_start(p, s, t, weight, tabu, journal, dice, block, step)
+    if start >= 0 and place(p, s, t, weight, journal, dice, block, start, ANYTHING) < NEVER:
+        return True
+    undo(p, s, t, journal, EMPTY)
+    return False
+
+
+@inner
+def looks_ahead(
+    p: Ints, s: Ints, t: Ints, weight: Ints, own: Ints, journal: Ints, deep: Ints, dice: Dice, block: int
+) -> bool:
+    """Place one of the last few so that nobody waits in its stead; the fewer they are, the longer it looks.
+
+    That takes as long as thirty steps without, so it is for where those bring nothing any more.
+    """
+    if own[LOOKS] == 0 or own[WAITING] > own[NEARLY]:
+        return False
+    return augment(p, s, t, weight, journal, dice, deep, block, max(own[LOOKS], MOST_LOOKS // own[WAITING]))
 
 
 @inner
@@ -277,7 +120,7 @@ def queue_ejected(
     end = journal[0]
     while end > 1:
         other, start = journal[end - 1], journal[end - 2]
-        end -= 2 + p[p[NEED_FROM] + other + 1] - p[p[NEED_FROM] + other]
+        end -= 2 + needs_of(p, other)
         if other != block and s[p[START] + other] < 0:
             waiting[own[WAITING]] = other
             own[WAITING] += 1
@@ -304,6 +147,7 @@ def chain(
     waiting: Ints,
     own: Ints,
     journal: Ints,
+    deep: Ints,
     dice: Dice,
     steps: int,
 ) -> None:
@@ -315,12 +159,10 @@ def chain(
         own[SINCE] += 1
         at = next_to_place(waiting, own, weight, dice)
         block = waiting[at]
-        start = best_start(p, s, t, weight, tabu, journal, dice, block, own[STEPS])
-        if start < 0:
-            weight[block] += 1
-            continue
-        if place(p, s, t, weight, journal, dice, block, start, ANYTHING) >= NEVER:
-            undo(p, s, t, journal, EMPTY)
+        if not (
+            looks_ahead(p, s, t, weight, own, journal, deep, dice, block)
+            or force(p, s, t, weight, tabu, journal, dice, block, own[STEPS])
+        ):
             weight[block] += 1
             continue
         own[WAITING] -= 1

@@ -3,16 +3,18 @@
 import numpy as np
 
 from core.timetable.program import Assignment, Program
-from core.timetable.solvers.native import ejecting, state
+from core.timetable.solvers.native import augmenting, ejecting, state
 from core.timetable.solvers.native import layout as at
 from core.timetable.solvers.native.chance import dice
 from core.timetable.solvers.native.pack import Ints, Packed, pack
 from core.timetable.solvers.native.search import Run, cannot_be, empty_journal
 from core.timetable.solvers.port import Budget, Outcome, Report, Status, Stopped
 
-PATIENCE = 3000, 5
-"""Steps, and more for each block, without a fuller timetable before a new start. Schools of 20 to 60 classes need 2 to
-10 steps a block in all, most of them at the end."""
+PATIENCE = 1000, 2
+"""Steps, and more for each block, without a fuller timetable before chains of moves are looked for. Schools of 20 to 60
+classes need 2 to 10 steps a block in all, most of them at the end, and seldom more."""
+PATIENCE_AHEAD, LOOKS = (600, 1), 15
+"""From then on: the same before a new start, and over how many blocks a step looks ahead, as long as thirty without."""
 HASTE = 300, 0.25
 """The same before the last twentieth of the blocks. One in ten constructions for 60 classes is trapped there:
 doubles that fill their rooms to the last take each other's place for ever."""
@@ -26,8 +28,8 @@ class EjectionChain:
     """Places the hardest block where what is in its way weighs least, takes that off, and goes on (as FET does).
 
     A block grows heavier each time it is taken off, so that what is hard to place comes to rest. Once few wait, chance
-    says which is next. It ends at the first feasible timetable. With the same seed the result is the same, as long as
-    the time does not run out.
+    says which is next, and a chain of moves is looked for at whose end nobody waits in its stead. It ends at the first
+    feasible timetable. With the same seed the result is the same, as long as the time does not run out.
     """
 
     name = "ejection"
@@ -59,6 +61,7 @@ class Chain:
         self._own[ejecting.HASTE] = HASTE[0] + HASTE[1] * blocks
         self._own[ejecting.PATIENCE] = PATIENCE[0] + PATIENCE[1] * blocks
         self._own[ejecting.NEARLY] = blocks // 20
+        self._deep = np.zeros(augmenting.PLACES, np.int64)
         self._journal = empty_journal(packed)
         self._dice = dice(seed)
         self.taken = np.full(blocks + int(packed.p[at.NEEDS]), -1, np.int64)
@@ -82,7 +85,7 @@ class Chain:
             if waiting == 0:
                 run.keep(self._packed, self.taken)
             if run.best is None and (waiting == 0 or ejecting.is_trapped(self._own)):
-                self._restart()
+                self._begin_anew()
             run.tell(placed=len(self._waiting) - self._fewest)
         run.partial = self._packed.assignment(self.taken)
 
@@ -97,9 +100,24 @@ class Chain:
             self._waiting,
             self._own,
             self._journal,
+            self._deep,
             self._dice,
             steps,
         )
+
+    def look_ahead(self, last: int) -> None:
+        """Look for chains of moves from now on, once no more than so many wait."""
+        self._own[ejecting.NEARLY] = last
+        self._own[ejecting.LOOKS], self._own[ejecting.SINCE] = LOOKS, 0
+        self._own[ejecting.PATIENCE] = PATIENCE_AHEAD[0] + PATIENCE_AHEAD[1] * len(self._waiting)
+
+    def _begin_anew(self) -> None:
+        """Look ahead from now on where steps alone were trapped near the end, else start with nothing again."""
+        own = self._own
+        if own[ejecting.LOOKS] == 0 and 0 < own[ejecting.FEWEST] <= own[ejecting.NEARLY]:
+            self.look_ahead(int(own[ejecting.NEARLY]))
+        else:
+            self._restart()
 
     def _restart(self) -> None:
         """Start with nothing again; half of what was learned about the weights stays."""
