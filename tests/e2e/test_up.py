@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import boto3
+import httpx
 import psutil
 import pytest
 from moto.server import ThreadedMotoServer
@@ -157,10 +159,28 @@ def test_status_counts_processes_and_their_memory(house: Installation) -> None:
     assert status["memory_bytes"] <= IDLE_BYTES
 
 
+def test_the_routes_answer_through_serve(house: Installation) -> None:
+    """A replica opens its own services: health, a token, a read and two problems are as under uvicorn."""
+    found = re.search(r"Login\s+(principal@(\w+)\S+) / (\S+)", house.said)
+    assert found, house.said
+    person = {"school": found[2], "username": found[1], "password": found[3]}
+    with httpx.Client(base_url=house.url, timeout=60) as client:
+        assert client.get("/readyz").json()["checks"]["database"] == "ok"
+        token = client.post("/api/auth/token", json=person)
+        assert token.status_code == 200, token.text
+        jobs = client.get("/api/jobs", headers={"Authorization": f"Bearer {token.json()['accessToken']}"})
+        assert (jobs.status_code, jobs.json()) == (200, {"items": [], "nextCursor": None})
+        refused = client.get("/api/jobs")
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["traceId"] == refused.headers["x-trace-id"]
+        assert client.post("/api/auth/token", content=b" " * 2_000_000).status_code == 413
+
+
 def test_doctor_names_each_port_beyond_loopback(house: Installation) -> None:
-    """Ray's ports are named with what they are, none is a stranger, and no secret is shown."""
+    """Ray's ports are named with what they are, none is a stranger or its client server's, and no secret is shown."""
     told = house.run("doctor")
     assert "gcs_server" in told
+    assert "Ray Client" not in told
     assert "not known" not in told
     assert "Nothing needs action" in told
     record = StateFolder(house.folder).read_record()
