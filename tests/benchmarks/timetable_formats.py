@@ -88,9 +88,9 @@ def xhstt_checker(data: Path, _seconds: float, only: str) -> Iterator[Row]:
 
 
 def xhstt(data: Path, seconds: float, only: str) -> Iterator[Row]:
-    """Yield what is found for each archive in the time."""
+    """Yield what is found for each archive in the time, but for those whose solutions the checker is held to."""
     for file in sorted((data / "xhstt").glob("*.xml")):
-        if only in file.stem:
+        if only in file.stem and file.stem not in SOLUTIONS:
             yield _archive(file, seconds)
 
 
