@@ -93,7 +93,8 @@ def find_starts(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, dice: Di
 def next_start(p: Ints, s: Ints, t: Ints, weight: Ints, journal: Ints, dice: Dice, deep: Ints, depth: int) -> int:
     """Place the block of a frame at its next start; return how many are to be placed then, PLACES where that fails."""
     frame = depth * FRAME
-    block, left = deep[frame + OF_BLOCK], deep[frame + LEFT]
+    block = deep[frame + OF_BLOCK]
+    left: int = deep[frame + LEFT]
     start = deep[frame + FIRST + deep[frame + NEXT]]
     deep[frame + NEXT] += 1
     mark = deep[frame + MARK]
