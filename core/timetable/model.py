@@ -232,7 +232,7 @@ class Problem(Frozen):
     groups: tuple[Group, ...] = Field(default=(), max_length=5_000)
     rooms: tuple[Room, ...] = Field(default=(), max_length=5_000)
     lessons: tuple[Lesson, ...] = Field(default=(), max_length=50_000)
-    rules: tuple[AnyRule, ...] = Field(default=(), max_length=5_000)
+    rules: tuple[AnyRule, ...] = Field(default=(), max_length=10_000)
     """Clashes, availability, locks and the end of the day hold always and are not listed, unless ``priced_by`` says so.
     """
     priced_by: Literal["laws", "rules"] = "laws"
