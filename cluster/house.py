@@ -27,4 +27,4 @@ def open_house(settings: Settings) -> None:
 
 
 def _build(settings: Settings) -> FastAPI:
-    return build_app(partial(wiring.open_services, settings), options=wiring.app_options(settings))
+    return build_app(partial(wiring.open_replica, settings), options=wiring.app_options(settings))

@@ -10,12 +10,12 @@ from functools import partial
 from fastapi import FastAPI
 
 from cluster.settings import Settings
-from cluster.wiring import app_options, open_services
+from cluster.wiring import app_options, open_replica
 from deployments.app import build_app
 
 
 def _build(settings: Settings) -> FastAPI:
-    return build_app(partial(open_services, settings), options=app_options(settings))
+    return build_app(partial(open_replica, settings), options=app_options(settings))
 
 
 def under_uvicorn() -> None:

@@ -28,7 +28,7 @@ import psutil
 from cluster.embedded.postgres import EmbeddedPostgres
 from cluster.migrate import migrate
 from cluster.settings import Settings
-from cluster.wiring import open_services
+from cluster.wiring import open_replica
 from cluster.wiring_objects import fonts_of
 from core.access.principal import Principal, Role
 from core.adapters.local_store import LocalObjectStore
@@ -176,7 +176,7 @@ async def _school(db: PostgresDatabase, students: int) -> School:
 @asynccontextmanager
 async def _previews(settings: Settings) -> AsyncIterator[Previews]:
     """Open what the replica opens."""
-    async with open_services(settings) as services:
+    async with open_replica(settings) as services:
         yield services.previews
 
 
