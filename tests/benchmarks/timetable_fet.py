@@ -59,12 +59,18 @@ def fet(data: Path, seconds: float, only: str) -> Iterator[dict[str, Any]]:
     chosen += [file for file in there[::EVERY_NTH] if file not in chosen]
     for file in chosen:
         if only in str(file):
-            name = "/".join(Path(_stem(file)).parts[-3:])
-            yield {"form": FORM, "problem": name, **_compared(file, min(seconds, FET_S))}
+            yield {"form": FORM, "problem": _name(file), **_compared(file, min(seconds, FET_S))}
 
 
 def _stem(file: Path) -> str:
     return str(file.with_suffix(""))
+
+
+def _name(file: Path) -> str:
+    """Return a file's place below the folder of its kind of examples."""
+    parts = Path(_stem(file)).parts
+    kind = next((place for place, part in enumerate(parts) if part.startswith("FET-")), max(0, len(parts) - 3))
+    return "/".join(parts[kind:])
 
 
 def _compared(file: Path, seconds: float) -> dict[str, Any]:
