@@ -191,6 +191,16 @@ def test_a_file_keeps_all_it_had_and_gets_the_locks() -> None:
     assert {rule.kind for rule in back.rules} == {"gaps"}
 
 
+def test_a_name_is_written_letter_by_letter_as_the_file_has_it() -> None:
+    """FET takes an hour or a room whose name ends with a space for another than the one without."""
+    own = constraint("ActivityPreferredRoom", ("Activity_Id", "1"), ("Room", "Hall "), percentage="90")
+    source = fet_file(activity(1), space=(own,), rooms=room("Hall ")).replace(b"<Name>9</Name>", b"<Name>9 </Name>")
+    there = Timetable(placements=(Placement(lesson="1", slot=1, rooms=("Hall",)),))
+    data = write_fet(read_fet(source).problem, there, source).data
+    assert b"<Preferred_Hour>9 </Preferred_Hour>" in data
+    assert data.count(b"<Room>Hall </Room>") == 2
+
+
 def test_a_timetable_of_another_file_is_refused() -> None:
     """Locks of activities that are not there are not written."""
     source = fet_file(activity(1))

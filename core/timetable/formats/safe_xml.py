@@ -22,6 +22,8 @@ class Element:
     children: list["Element"] = field(default_factory=list)
     text: str = ""
     """What stands before the first child, without the space around it."""
+    spelt: str = ""
+    """The same as the file has it: to some programs a name that ends with a space is another than one that does not."""
 
     def get(self, name: str) -> str | None:
         """Return an attribute."""
@@ -91,7 +93,7 @@ class _Tree:
 
     def _end(self, _tag: str) -> None:
         element = self._open.pop()
-        element.text = element.text.strip()
+        element.spelt, element.text = element.text, element.text.strip()
 
     def _characters(self, text: str) -> None:
         if not self._open[-1].children:

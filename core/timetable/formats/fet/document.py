@@ -69,6 +69,13 @@ class Document:
         return tuple(hour.text_of("Name") for hour in self.root.all("Hours_List", "Hour"))
 
     @cached_property
+    def spelling(self) -> Mapping[str, str]:
+        """How FET has the names of days, hours and rooms that begin or end with a space, by the name without."""
+        lists = (("Days_List", "Day"), ("Hours_List", "Hour"), ("Rooms_List", "Room"))
+        names = (each.child("Name") for path in lists for each in self.root.all(*path))
+        return {name.text: name.spelt for name in names if name is not None and name.text != name.spelt}
+
+    @cached_property
     def has_half_days(self) -> bool:
         """Tell whether the days are mornings and afternoons in turn."""
         version = self.root.get("version") or ""

@@ -70,7 +70,7 @@ class _Locks:
             if placement is None or ("ConstraintActivityPreferredStartingTime", activity.id) in self._said:
                 continue
             day, hour = place_of[placement.slot]
-            yield time_lock(activity.id, document.days[day], document.hours[hour])
+            yield time_lock(activity.id, self._spelt(document.days[day]), self._spelt(document.hours[hour]))
 
     def of_space(self) -> Iterator[str]:
         """Yield the lock of each activity that has its rooms."""
@@ -81,7 +81,11 @@ class _Locks:
                 yield self._in_rooms(activity, placement)
 
     def _in_rooms(self, activity: Activity, placement: Placement) -> str:
-        rooms = [room for room in placement.rooms if room is not None]
+        rooms = [self._spelt(room) for room in placement.rooms if room is not None]
         if len(rooms) == 1:
             return room_lock(activity.id, rooms[0])
-        return room_lock(activity.id, self._reading.virtual.get(activity.id, ""), rooms)
+        return room_lock(activity.id, self._spelt(self._reading.virtual.get(activity.id, "")), rooms)
+
+    def _spelt(self, name: str) -> str:
+        """Return a name letter by letter as the file has it: FET knows it by that alone."""
+        return self._reading.document.spelling.get(name, name)
