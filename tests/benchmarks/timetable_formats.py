@@ -186,8 +186,8 @@ def report(rows: Sequence[Row]) -> str:
         "Made by `python -m tests.benchmarks.timetable_formats --data FOLDER --rows ROWS --report "
         f"docs/timetable-results.md` on {os.cpu_count()} cores. A cost is hard/soft by the problem's own objective, as "
         "our checker reads it from the file that our timetable was written to; published figures are those in the "
-        "public archives, and of the competition's problems the best known of its site. One race each: another seed ends "
-        "otherwise, and so does fet-cl, which uses one core where we use all."
+        "public archives, and of the competition's problems the best known of its site. One race each: another seed "
+        "ends otherwise, and so does fet-cl, which uses one core where we use all."
     )
     lines.append(made)
     for form in dict.fromkeys(row.form for row in rows):
