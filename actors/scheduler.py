@@ -3,10 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from actors.pool_spec import PoolSpec
 from core.school.fees.reminding import FeeReminders
-
-SCHEDULER_POOL = PoolSpec(name="scheduler", minimum=1, maximum=1, drain_s=10.0)
 
 
 class SchedulerWorker:

@@ -10,7 +10,7 @@ from actors.jobs import SweepWorker
 from actors.pool_spec import PoolSpec, Worker, WorkerFactory
 from actors.relay import RELAY_POOL, RelayWorker
 from actors.retention import RetentionWorker
-from actors.scheduler import SCHEDULER_POOL, SchedulerWorker
+from actors.scheduler import SchedulerWorker
 from actors.together import Together
 from cluster.settings import Settings
 from cluster.wiring_ground import begin_telemetry, database_url, open_database
@@ -64,16 +64,6 @@ async def open_scheduler(settings: Settings, name: str) -> AsyncIterator[Worker]
                 ExpiryWorker(Expiry(objects)),
             ]
         )
-
-
-def scheduler_factory(settings: Settings) -> WorkerFactory:
-    """Return the picklable factory of schedulers."""
-    return partial(open_scheduler, settings)
-
-
-def scheduler_pool(settings: Settings) -> PoolSpec:
-    """Return how the scheduler's pool is watched: always one scheduler."""
-    return replace(SCHEDULER_POOL, namespace=settings.ray.namespace)
 
 
 @asynccontextmanager
