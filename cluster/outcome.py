@@ -6,6 +6,7 @@ from collections.abc import Callable
 from core.errors import (
     Broken,
     Conflict,
+    Fault,
     InvalidInput,
     NotAuthenticated,
     NotFound,
@@ -34,9 +35,16 @@ def exit_code(error: SchoolOSError) -> int:
 
 
 def sentence(error: SchoolOSError) -> str:
-    """Return what to tell a person: the message, and below it each place that is wrong."""
+    """Return what to tell a person: the message, and below it each place that is wrong; the same words only once."""
     faults = error.faults if isinstance(error, InvalidInput) else ()
-    return "\n".join([error.message, *(f"  {fault.where}: {fault.what}" for fault in faults)])
+    if len(faults) == 1 and faults[0].what == error.message:
+        return _placed(faults[0])
+    return "\n".join([error.message, *(f"  {_placed(fault)}" for fault in faults)])
+
+
+def _placed(fault: Fault) -> str:
+    where = fault.where.removeprefix("/query/")
+    return f"{where}: {fault.what}" if where else fault.what
 
 
 def finish(work: Callable[[], int | None]) -> int:

@@ -80,11 +80,22 @@ async def import_timetable(
     form: Annotated[
         FormName | None, Query(alias="format", description="Its form, where its name does not tell.")
     ] = None,
+    instance: Annotated[
+        str | None,
+        Query(max_length=200, description="The id of the one that is meant, where the file holds several."),
+    ] = None,
 ) -> ImportedTimetableOut:
-    """Return the problem in it, to be sent to generate; nothing is kept. What is not supported is named."""
+    """Return the problem in it, to be sent to generate; nothing is kept. What is not supported is named.
+
+    422 lists the ids of the problems in a file that holds several, where none of them is asked for.
+    """
     content = await bounded_upload(file, request.app.state.options.upload_max_bytes)
     found = await services.timetables.exchange.read(
-        caller, name=file.filename or "upload", content=content, form=form.value if form else None
+        caller,
+        name=file.filename or "upload",
+        content=content,
+        form=form.value if form else None,
+        instance=instance,
     )
     return ImportedTimetableOut.of(found)
 

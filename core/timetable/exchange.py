@@ -36,13 +36,16 @@ class TimetableExchange:
     def __init__(self, versions: TimetableVersions) -> None:
         self._versions = versions
 
-    async def read(self, principal: Principal, *, name: str, content: bytes, form: str | None) -> Imported:
+    async def read(
+        self, principal: Principal, *, name: str, content: bytes, form: str | None, instance: str | None = None
+    ) -> Imported:
         """Return the problem in a file, the timetable in it, and what of it is not kept.
 
+        ``instance`` is the id of the one that is meant, where the file holds several.
         Raises ``InvalidInput`` with the place of each mistake, by the file's lines or cells.
         """
         principal.require(Scope.TIMETABLES_MANAGE)
-        return await asyncio.to_thread(_read, name, content, form)
+        return await asyncio.to_thread(_read, name, content, form, instance)
 
     async def write(self, principal: Principal, *, timetable: TimetableId, form: str) -> Exported:
         """Return the version of a timetable that the caller may see, as a file. Raises ``InvalidInput``, ``NotFound``.
@@ -58,9 +61,9 @@ class TimetableExchange:
         return Exported(name=f"timetable{extension}", data=written.data, notes=written.notes)
 
 
-def _read(name: str, content: bytes, form: str | None) -> Imported:
+def _read(name: str, content: bytes, form: str | None, instance: str | None) -> Imported:
     how = format_of(name, content, form)
-    return Imported(form=how.name, read=how.read(content))
+    return Imported(form=how.name, read=how.read(content, instance))
 
 
 def _write(problem: Problem, timetable: Timetable, form: str) -> Written:

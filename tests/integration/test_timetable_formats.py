@@ -88,6 +88,21 @@ async def test_mistakes_in_a_file_are_told_by_their_place(admin: Person) -> None
     assert "xhstt" in unknown["detail"]
 
 
+async def test_one_instance_of_an_archive_is_asked_for_by_its_id(admin: Person) -> None:
+    """Of an archive of several the one named is read; without a name, or with no such, 422 lists them, cut short."""
+    several = archive(more_instances=("other",))
+    assert (await sent(admin, "a.xml", several, instance="other"))["problem"]["lessons"]
+    for query, code in (({}, "missing"), ({"instance": "third"}, "unknown")):
+        refused = await sent(admin, "a.xml", several, 422, **query)
+        assert refused["detail"] == "Name one of the instances in the archive: small, other."
+        assert [(each["pointer"], each["code"]) for each in refused["errors"]] == [("/query/instance", code)]
+    many = await sent(admin, "a.xml", archive(more_instances=[f"{n:0200d}" for n in range(70)]), 422)
+    assert many["detail"].endswith(" and 21 more.")
+    assert len(many["detail"]) < 50 * 70
+    single = await sent(admin, "school.fet", FET, 422, instance="small")
+    assert "hold one problem each" in single["detail"]
+
+
 async def test_only_who_makes_timetables_reads_files(
     client: httpx.AsyncClient, settings: Settings, school: MadeSchool
 ) -> None:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from cluster import checks
 from cluster.cli import schoolos
 from cluster.embedded.process import ProcessMark
-from cluster.outcome import exit_code, finish
+from cluster.outcome import exit_code, finish, sentence
 from cluster.resolved import as_environment, with_values
 from cluster.settings import Settings
 from cluster.state import RunRecord, StateFolder
@@ -51,6 +51,15 @@ def test_an_error_of_ours_is_a_sentence_and_a_code(capsys: pytest.CaptureFixture
 
     assert finish(work) == 2
     assert capsys.readouterr().err == "the workbook has faults\n  Marks!D7: at most 60\n"
+
+
+@pytest.mark.parametrize(
+    ("where", "told"), [("", "Name one: a, b."), ("/query/instance", "instance: Name one: a, b."), ("line 5", None)]
+)
+def test_a_mistake_that_is_the_whole_error_is_told_once(where: str, told: str | None) -> None:
+    """Where the only fault repeats the message, there is one sentence, with its place where it has one."""
+    error = InvalidInput("Name one: a, b.", [Fault(where, "Name one: a, b.")])
+    assert sentence(error) == (told or f"{where}: Name one: a, b.")
 
 
 def test_every_kind_of_error_has_a_code() -> None:

@@ -87,7 +87,7 @@ class Format:
     def _chosen(self, instance: str | None) -> tuple[str, ...]:
         if instance is not None and not self.holds_several:
             what = f"files of the form {self.name} hold one problem each"
-            raise InvalidInput(what, [Fault(instance, what, "unknown")])
+            raise InvalidInput(what, [Fault("/query/instance", what, "unknown")])
         return () if instance is None else (instance,)
 
 

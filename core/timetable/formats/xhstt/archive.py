@@ -1,7 +1,7 @@
 """What an archive holds, read into plain values with every reference resolved."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
@@ -21,6 +21,8 @@ COST_FUNCTIONS = {
     "StepSum": CostFunction.STEP,
 }
 """The names of 2014, and the older ones as the format's own evaluator reads them."""
+_NAMES, _NAME_LENGTH = 50, 60
+"""How many ids a sentence lists, and how much of each: the largest public archive has about forty instances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +110,18 @@ def read_archive(data: bytes) -> Element:
 def instance_of(root: Element, wanted: str | None = None) -> Instance:
     """Return the instance of that id; without one, the only one. Raises ``InvalidInput`` with lines."""
     there = list(root.all("Instances", "Instance"))
-    names = [element.get("Id") or "" for element in there]
-    if wanted is not None:
-        there = [element for element in there if element.get("Id") == wanted]
-    if len(there) != 1:
-        what = f"Name one of the instances in the archive: {', '.join(names) or 'there is none'}."
-        raise InvalidInput(what, [Fault("", what, code="unknown" if wanted else "missing")])
-    return _Reading(there[0]).instance()
+    meant = [element for element in there if wanted is None or element.get("Id") == wanted]
+    if len(meant) != 1:
+        what = f"Name one of the instances in the archive: {_named(there) or 'there is none'}."
+        raise InvalidInput(what, [Fault("/query/instance", what, code="missing" if wanted is None else "unknown")])
+    return _Reading(meant[0]).instance()
+
+
+def _named(elements: Sequence[Element]) -> str:
+    """Return the ids of elements as a sentence lists them: no more, and of each no more, than a person reads."""
+    names = [element.get("Id") or "without an id" for element in elements]
+    shown = [name if len(name) <= _NAME_LENGTH else f"{name[:_NAME_LENGTH]}…" for name in names[:_NAMES]]
+    return ", ".join(shown) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
 
 
 def fault(element: Element, what: str, code: str = "invalid") -> InvalidInput:
