@@ -6,6 +6,7 @@ What is not set up is not imported either: boto3 alone would make every notifier
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parseaddr
+from functools import partial
 
 from cluster.settings import Settings
 from cluster.wiring_limits import AccountLimits
@@ -33,7 +34,7 @@ async def open_senders(
     senders: dict[Channel, MessageSender] = {}
     mails: Mapping[str, Callable[[Settings], MessageSender | None]] = {"smtp": _smtp, "ses": _ses}
     texts: Mapping[str, Callable[[Settings], MessageSender | None]] = {
-        "africas-talking": _africas_talking,
+        "africas-talking": partial(_africas_talking, clock=clock),
         "twilio": _twilio,
     }
     for channel, order, makers in (
@@ -110,7 +111,7 @@ def _ses(settings: Settings) -> MessageSender | None:
     )
 
 
-def _africas_talking(settings: Settings) -> MessageSender | None:
+def _africas_talking(settings: Settings, clock: Clock) -> MessageSender | None:
     sms = settings.sms
     if sms.endpoint is None:
         return None
@@ -124,6 +125,7 @@ def _africas_talking(settings: Settings) -> MessageSender | None:
         promotional_sender_id=sms.promotional_sender_id,
         timeout=settings.notifier.request_timeout,
         connections=settings.notifier.concurrency,
+        clock=clock,
     )
 
 
