@@ -130,7 +130,7 @@ async def states(db: Database, school: MadeSchool) -> dict[tuple[str, str], int]
 
 
 async def settled(
-    db: Database, school: MadeSchool, *, within_s: float = 20, look_every_s: float = 0.02
+    db: Database, school: MadeSchool, *, within_s: float = 60, look_every_s: float = 0.02
 ) -> dict[tuple[str, str], int]:
     """Wait until every delivery of a school has ended, and return where they stand."""
     ended = {"sent", "skipped", "dead"}

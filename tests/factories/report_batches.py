@@ -143,7 +143,7 @@ async def number_of(db: Database, school: MadeSchool, student: StudentId) -> str
     return number
 
 
-async def until(holds: Callable[[], Awaitable[bool]], within_s: float = 30) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], within_s: float = 60) -> None:
     """Return as soon as something holds."""
     end = monotonic() + within_s
     while not await holds():

@@ -179,7 +179,7 @@ async def test_the_worker_looks_until_it_is_drained(db: PostgresDatabase, school
     reminders = Watched(db, FakeClock(NINE), every=timedelta(milliseconds=5))
     worker = SchedulerWorker(reminders)
     await worker.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await reminders.looked_twice.wait()
     assert await worker.ping() == {"reminders_sent": 1.0}
     await worker.drain(5)

@@ -157,7 +157,7 @@ async def first_event(client: httpx.AsyncClient, request: httpx.Request) -> obje
             if line.startswith("data:") and not told.done():
                 told.set_result(json.loads(line.removeprefix("data:")))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await transport.app(scope, receive, send)
     return told.result()
 
@@ -167,7 +167,7 @@ async def test_a_watcher_hears_of_what_arrives_and_of_what_is_read(db: PostgresD
     school = await make_school(db, students=1)
     bell = Bell(db, SystemClock(), watch_every=timedelta(milliseconds=20))
     watch = bell.watch(guardian(school))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await anext(watch) == BellChange(0, [])
         await delivered(db, school)
         change = await anext(watch)

@@ -57,7 +57,7 @@ class Scene:
 
     async def until_handled(self, *events: Event) -> None:
         """Wait until exactly these are handled."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while self.handled != list(events):
                 self.moved.clear()
                 await self.moved.wait()
@@ -247,7 +247,7 @@ async def test_a_consumer_outlives_the_stream() -> None:
     await scene.send(second)
     await scene.until_handled(first, second)
     consumer.stop()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
 
 
 async def test_stop_returns_without_waiting_for_an_event() -> None:
@@ -259,7 +259,7 @@ async def test_stop_returns_without_waiting_for_an_event() -> None:
     running = asyncio.create_task(consumer.run())
     await asyncio.sleep(0)
     consumer.stop()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
 
 
 async def test_a_dead_letter_that_can_not_be_kept_stays_in_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:

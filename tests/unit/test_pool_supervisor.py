@@ -81,7 +81,7 @@ async def no_backlog() -> AsyncIterator[Callable[[], Awaitable[int]]]:
 
 async def until(host: FakeHost, holds: Callable[[], object]) -> None:
     """Wait until something holds, looking again at every ping."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():
             host.pinged.clear()
             await host.pinged.wait()
