@@ -61,9 +61,11 @@ async def limited(
 
 async def until(is_so: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(60):
-        while not is_so():
-            await asyncio.sleep(0.01)
+    for _ in range(6_000):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("not within 60 s")
 
 
 async def until_stand(db: PostgresDatabase, school: MadeSchool, stand: tuple[str, str], count: int) -> None:
