@@ -47,10 +47,12 @@ def title(process: psutil.Process) -> str:
         return process.name()
     if command[0].startswith(_RAY_TITLES):
         return command[0].split(" (")[0].strip()
+    name = os.path.basename(command[0])  # noqa: PTH119 - a word of a command line, not a path of ours
+    if not name.startswith("python"):
+        return name
     if "-m" in command[:3]:
         return command[command.index("-m") + 1]
     if "-c" in command[:4]:
         return "ray " + (found[1] if (found := re.search(r"multiprocessing\.(\w+)", " ".join(command))) else "helper")
     script = next((os.path.basename(part) for part in command[1:2] if part.endswith(".py") or "/" in part), "")  # noqa: PTH119 - a word of a command line, not a path of ours
-    name = os.path.basename(command[0])  # noqa: PTH119 - a word of a command line, not a path of ours
-    return f"{script} {' '.join(command[2:4])}".strip() if name.startswith("python") and script else name
+    return f"{script} {' '.join(command[2:4])}".strip() if script else name

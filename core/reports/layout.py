@@ -203,7 +203,7 @@ def _is_failing(graded: Card | Broadsheet, score: Decimal | None) -> bool:
 def _foot(card: Card) -> tuple[str, str]:
     """Return what stands below every page of a card: whose it is, and what it was made by."""
     if not card.serial:
-        return f"{wording.name_of(card)[:60]} · Draft, not finalised ·", ""
+        return f"{wording.name_of(card)[:60]} · Draft, not finalised", ""
     policy = f"{wording.clean(card.policy.name, 40)}, version {card.policy.version} · " if card.policy else ""
     day = f" · {wording.short_date(card.finalised_on)}" if card.finalised_on else ""
     left = f"Serial {card.serial} · {wording.name_of(card)[:60]}"

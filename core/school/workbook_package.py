@@ -67,7 +67,7 @@ def _refuse_old_and_foreign(content: bytes) -> None:
             refuse("encrypted", "the workbook is protected by a password; save it without one")
         refuse("legacy_xls", "this is an old .xls file; save it as .xlsx")
     if not content.startswith(b"PK\x03\x04"):
-        refuse("not_a_workbook", "this is no spreadsheet; send an .xlsx workbook or .csv files")
+        refuse("not_a_workbook", "this is no Excel workbook; save it as .xlsx")
 
 
 def _check_members(package: zipfile.ZipFile, packed: int, limits: Limits) -> None:

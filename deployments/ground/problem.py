@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -32,6 +33,7 @@ log = get_logger("http")
 
 MEDIA_TYPE = "application/problem+json"
 _BASE = "/problems/"
+_SEND_JSON = "send a JSON object, {...}, with the header `Content-Type: application/json`"
 
 
 class ProblemFault(Wire):
@@ -169,18 +171,38 @@ def install_problems(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class below
         return answer(_KINDS[InvalidInput], "the request does not fit its description", _faults_of(error))
 
-    async def http(_: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class below
         kind = _BY_STATUS.get(error.status_code) or _Kind(error.status_code, "http-error", "The request failed")
-        return answer(kind, str(error.detail), headers=error.headers)
+        return answer(kind, _said(request, error), headers=error.headers)
 
     app.add_exception_handler(SchoolOSError, own)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
 
 
+def _said(request: Request, error: HTTPException) -> str:
+    """Return what to tell of an error of the router's own: it knows neither what is there nor what to do."""
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return "there is no such route; /openapi.json lists those there are"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.method} does nothing here; {(error.headers or {}).get('Allow', 'another method')} does"
+    return str(error.detail)
+
+
 def _faults_of(error: RequestValidationError) -> list[Fault]:
-    return [Fault(_pointer(fault["loc"]), fault["msg"], fault["type"]) for fault in error.errors()]
+    return [_fault_of(fault["loc"], fault["msg"], fault["type"], fault.get("ctx", {})) for fault in error.errors()]
+
+
+def _fault_of(loc: Sequence[str | int], said: str, code: str, context: Mapping[str, Any]) -> Fault:
+    """Return a mistake with what to do about it, where the validator speaks of its own business instead."""
+    if code == "json_invalid":  # its place is a character and no pointer
+        return Fault("", f"the body is no JSON: {context.get('error', said)} at character {loc[-1]}", code)
+    if code == "missing" and loc == ("body",):
+        return Fault("", f"the body is missing; {_SEND_JSON}", code)
+    if code == "model_attributes_type":
+        return Fault(_pointer(loc), _SEND_JSON if loc == ("body",) else "this is an object: {...}", code)
+    return Fault(_pointer(loc), said, code)
 
 
 def _pointer(loc: Sequence[str | int]) -> str:

@@ -86,6 +86,25 @@ async def test_problems_have_one_shape(http: httpx.AsyncClient) -> None:
     assert [fault["pointer"] for fault in answers[422].json()["errors"]] == ["/path/number", "/a~1b"]
 
 
+async def test_a_beginners_mistake_is_told_with_what_to_do(http: httpx.AsyncClient) -> None:
+    """A wrong address or method, a body that is missing, no JSON or of another type: each says what is right."""
+    json_type = {"Content-Type": "application/json"}
+    assert "/openapi.json lists" in (await http.get("/")).json()["detail"]
+    assert (await http.put("/livez")).json()["detail"] == "PUT does nothing here; GET does"
+    for answer, told in (
+        (await http.post("/api/auth/token"), "the body is missing; send a JSON object"),
+        (await http.post("/api/auth/token", data={"school": "kcl"}), "send a JSON object"),
+        (await http.post("/api/auth/token", json=[]), "send a JSON object"),
+        (
+            await http.post("/api/auth/token", content="{school: kcl}", headers=json_type),
+            "the body is no JSON: Expecting",
+        ),
+    ):
+        assert answer.status_code == 422, answer.text
+        assert [fault["pointer"] for fault in answer.json()["errors"]] == [""]
+        assert answer.json()["errors"][0]["detail"].startswith(told)
+
+
 @pytest.mark.parametrize("path", ["/test/crash", "/test/promise"])
 async def test_a_defect_tells_nothing_of_the_inside(
     http: httpx.AsyncClient, path: str, capsys: pytest.CaptureFixture[str]

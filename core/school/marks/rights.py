@@ -54,7 +54,8 @@ def require_approval_of(principal: Principal, head: SheetHead, step: Role) -> No
     """Raise ``NotPermitted`` unless the approval that is due is the caller's to give."""
     principal.require(Scope.MARKS_APPROVE)
     if not _holds_step(principal, head, step):
-        raise NotPermitted(f"this sheet waits for the {step.replace('_', ' ')} of the subject")
+        of = " of the subject" if step is Role.HEAD_OF_DEPARTMENT else ""
+        raise NotPermitted(f"this sheet waits for the {step.replace('_', ' ')}{of}")
 
 
 def require_return(principal: Principal, head: SheetHead) -> None:
