@@ -9,7 +9,7 @@ A piece is hard or soft. The cost of an assignment is the pair (hard, soft), eac
 a feasible assignment places every block, gives every need a room, and costs 0 hard.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -89,6 +89,8 @@ class Measure(IntEnum):
     """1 where any slot is busy."""
     LONE = 6
     """Busy slots neither of whose neighbours in the window is busy."""
+    MORE_DAYS = 7
+    """Days of the window with a busy slot, beyond the first: 1 where both a morning and its afternoon have one."""
 
 
 class Combine(IntEnum):
@@ -201,9 +203,19 @@ class Travel:
     """When each slot begins, in the unit of ``slots_between``; empty: slot ``s`` begins at ``s``."""
     ends: tuple[int, ...] = ()
     """When each slot ends; empty: slot ``s`` ends at ``s + 1``."""
+    rooms_apart: int = 0
+    """Above 0, each room is a building of its own, and the way between any two takes so long; ``home`` is -1 then."""
     function: CostFunction = CostFunction.LINEAR
     hard: bool
     weight: int
+
+    def place_of(self, room: int, building_of: Sequence[int]) -> int:
+        """Return where a room is, of the places that ``time_between`` knows; -1 where that doesn't count."""
+        return room if self.rooms_apart or room < 0 else building_of[room]
+
+    def time_between(self, one: int, other: int) -> int:
+        """Return how long the way from one place to another takes."""
+        return self.rooms_apart or self.slots_between.get((one, other), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

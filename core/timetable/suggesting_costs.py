@@ -43,6 +43,7 @@ class TermPiece:
         self.blocks = frozenset(self.track)
         self._term = term
         self._windows = [(mask_of(window), window) for window in term.windows]
+        self._day_of = program.day_of
         self._masks = [(1 << program.blocks[block].duration) - 1 for block in self.track]
         self._known: dict[tuple[int, int], int] = {}
 
@@ -81,8 +82,16 @@ class TermPiece:
     def _value(self, w: int, busy: int) -> int:
         known = self._known.get((w, busy))
         if known is None:
-            known = self._known[w, busy] = self._measured([busy >> slot & 1 for slot in self._windows[w][1]])
+            known = self._known[w, busy] = self._of_window(self._windows[w][1], busy)
         return known
+
+    def _of_window(self, window: Sequence[int], busy: int) -> int:
+        if self._term.measure is Measure.MORE_DAYS:
+            return self._more_days(window, busy)
+        return self._measured([busy >> slot & 1 for slot in window])
+
+    def _more_days(self, window: Sequence[int], busy: int) -> int:
+        return max(0, len({self._day_of[slot] for slot in window if busy >> slot & 1}) - 1)
 
     def _measured(self, on: list[int]) -> int:
         last = max((i for i, busy in enumerate(on) if busy), default=-1)
@@ -182,13 +191,13 @@ class _TravelPiece:
     def _missing(self, there: list[tuple[int, int, int]]) -> Iterator[int]:
         for (_, last, home), (first, _, away) in permutations(there, 2):
             if first > last and home != away:
-                needed = self._travel.slots_between.get((home, away), 0)
+                needed = self._travel.time_between(home, away)
                 yield max(0, needed - (self._begins[first] - self._ends[last]))
 
     def _building(self, rooms: tuple[int, ...], need: int) -> int:
         if need < 0:
             return self._travel.home
-        return self._program.building_of[rooms[need]] if rooms[need] >= 0 else -1
+        return self._travel.place_of(rooms[need], self._program.building_of)
 
 
 def mask_of(slots: Sequence[int]) -> int:

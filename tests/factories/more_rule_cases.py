@@ -109,6 +109,24 @@ MORE_CASES = (
         parameters={"first": {"subjects": ["PE"]}, "second": {"subjects": ["Biology"]}},
     ),
     Case(
+        "both_halves",
+        TWO,
+        kept={"a": 4, "b": 6},
+        broken={"a": 0, "b": 6},
+        deviation=1,
+        sentence="Mrs Bello has lessons in both halves of 1 day (Monday); at most 0 may be.",
+        parameters=BELLO,
+    ),
+    Case(
+        "days_in_a_row",
+        TWO,
+        kept={"a": 4, "b": 6},
+        broken={"a": 0, "b": 6},
+        deviation=1,
+        sentence="Mrs Bello has lessons on each day from Monday to Tuesday; at most 1 in a row may be.",
+        parameters={**BELLO, "most": 1},
+    ),
+    Case(
         "room_suitability",
         (lesson("a", rooms=in_rooms("lab", "hall", best="lab")),),
         kept={"a": (0, "lab")},
@@ -131,6 +149,15 @@ MORE_CASES = (
         broken={"a": (0, "hall"), "b": (1, "lab")},
         deviation=1,
         sentence="JSS 1 Ruby Mathematics is in 2 rooms (Hall and Laboratory); at most 1 may be.",
+    ),
+    Case(
+        "room_changes",
+        (lesson("a", rooms=LAB_OR_HALL), lesson("b", rooms=LAB_OR_HALL)),
+        kept={"a": (1, "hall"), "b": (2, "lab")},
+        broken={"a": (0, "hall"), "b": (1, "lab")},
+        deviation=1,
+        sentence="JSS 1 Ruby Mathematics is in Hall, and then JSS 1 Ruby Mathematics in Laboratory on Monday, period "
+        "2, 1 period too soon for another room.",
     ),
     Case(
         "travel",

@@ -115,16 +115,24 @@ def _measured(program: Program, assignment: Assignment, term: Term, window: tupl
         return sum(assignment.starts[block] in window for block in track)
     on = {slot for block in track for slot in _span(program, assignment, block)}
     busy = [slot for slot in window if slot in on]
-    idle = [slot for slot in window if slot not in on]
     match term.measure:
         case Measure.BUSY:
             return len(busy)
+        case Measure.ACTIVE:
+            return int(bool(busy))
+        case Measure.MORE_DAYS:
+            return max(0, len({program.day_of[slot] for slot in busy}) - 1)
+    return _in_order(term, window, on)
+
+
+def _in_order(term: Term, window: tuple[int, ...], on: set[int]) -> int:
+    busy = [slot for slot in window if slot in on]
+    idle = [slot for slot in window if slot not in on]
+    match term.measure:
         case Measure.GAPS:
             return sum(busy[0] < slot < busy[-1] for slot in idle) if busy else 0
         case Measure.LATE:
             return sum(slot < busy[-1] for slot in idle) if busy else 0
-        case Measure.ACTIVE:
-            return int(bool(busy))
     runs = "".join("x" if slot in on else " " for slot in window).split()
     return sum(len(run) == 1 if term.measure is Measure.LONE else max(0, len(run) - term.run) for run in runs)
 
@@ -169,10 +177,10 @@ def _hurried(program: Program, assignment: Assignment, travel: Travel) -> Iterat
             _building(program, assignment.rooms[other], travel, other_need),
         )
         if way[0] != way[1] and -1 not in way:
-            yield max(0, travel.slots_between.get(way, 0) - (begins[after[0]] - ends[before[-1]]))
+            yield max(0, travel.time_between(*way) - (begins[after[0]] - ends[before[-1]]))
 
 
 def _building(program: Program, rooms: tuple[int, ...], travel: Travel, need: int) -> int:
     if need < 0:
         return travel.home
-    return program.building_of[rooms[need]] if rooms[need] >= 0 else -1
+    return travel.place_of(rooms[need], program.building_of)

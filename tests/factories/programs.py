@@ -100,13 +100,14 @@ def _stability(random: Random, blocks: tuple[Block, ...]) -> Stability:
 
 
 def _travel(random: Random, blocks: tuple[Block, ...], tracks: tuple[tuple[int, ...], ...]) -> Travel:
-    track = random.randrange(3)
+    track, rooms_apart = random.randrange(3), random.choice((0, 0, 1, 2))
     return Travel(
         source=0,
         track=track,
         stops=tuple((b, 0 if blocks[b].needs else -1) for b in tracks[track]),
         slots_between={(0, 1): random.randint(0, 2), (1, 0): random.randint(0, 2)},
-        home=random.choice((-1, 0)),
+        rooms_apart=rooms_apart,
+        home=-1 if rooms_apart else random.choice((-1, 0)),
         hard=True,
         weight=1,
     )

@@ -90,6 +90,9 @@ MEASURED = [
     ((1,), (3,), (5,), term(Measure.LATE, 0, combine=Combine.SUM_DEVIATION, function=CostFunction.STEP), 1),
     ((0,), (1,), (2,), term(Measure.EXCESS_RUN, 0, run=1), 2),
     ((0,), (1,), (5,), term(Measure.ACTIVE, 1, combine=Combine.SUM_VALUE), 1),
+    ((0,), (1,), (5,), term(Measure.MORE_DAYS, 0, windows=(tuple(range(8)),)), 1),
+    ((0,), (1,), (5,), term(Measure.MORE_DAYS, 1, windows=(tuple(range(8)),)), 0),
+    ((0,), (1,), (2,), term(Measure.MORE_DAYS, 0, windows=(tuple(range(8)),)), 0),
 ]
 
 

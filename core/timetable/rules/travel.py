@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Literal
 
@@ -59,7 +59,7 @@ class Travel(Rule):
         ways = self._ways(view.problem)
         begins, ends = self._clock(view.calendar)
         for who, lessons in view.people(self.people):
-            for one, other in _in_a_day(view, lessons):
+            for one, other in in_a_day(view, lessons):
                 way = self._building(view, one), self._building(view, other)
                 time = begins[view.span(other).start] - ends[view.span(one)[-1]]
                 if ways.get(way, 0) > time:
@@ -121,11 +121,7 @@ class Travel(Rule):
         if self.unit == "minutes":
             periods = [calendar.period(slot) for slot in range(calendar.slots)]
             return tuple(p.starts_at or 0 for p in periods), tuple(p.ends_at or 0 for p in periods)
-        begins, now = [], 0
-        for slot in range(calendar.slots):
-            begins.append(now)
-            now += 2 if calendar.period(slot).break_after else 1
-        return tuple(begins), tuple(time + 1 for time in begins)
+        return clock_of_periods(calendar)
 
     def faults(self, problem: Problem) -> Iterator[Fault]:
         """Yield also unknown buildings, and hours that are not known."""
@@ -138,7 +134,16 @@ class Travel(Rule):
             yield Fault("/unit", "The way can't be counted in minutes: not every period has its hours.", code="missing")
 
 
-def _in_a_day(view: View, lessons: tuple[Lesson, ...]) -> Iterator[tuple[Lesson, Lesson]]:
+def clock_of_periods(calendar: Calendar) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return when each slot begins and ends, in periods; a break counts as one."""
+    begins, now = [], 0
+    for slot in range(calendar.slots):
+        begins.append(now)
+        now += 2 if calendar.period(slot).break_after else 1
+    return tuple(begins), tuple(time + 1 for time in begins)
+
+
+def in_a_day(view: View, lessons: Iterable[Lesson]) -> Iterator[tuple[Lesson, Lesson]]:
     """Yield each two lessons of one day of which the first ends before the second starts."""
     by_day: dict[int, list[Lesson]] = defaultdict(list)
     for lesson in view.placed(lessons):

@@ -20,6 +20,7 @@ def room_classes(program: Program) -> list[tuple[int, ...]]:
     """Return the rooms in sets that nothing tells apart."""
     seen_by: list[list[object]] = [[] for _ in program.rooms]
     steady = {need for stability in program.stabilities for need in stability.needs}
+    steady.update(stop for travel in program.travels if travel.rooms_apart for stop in travel.stops)
     for b, block in enumerate(program.blocks):
         for n, need in enumerate(block.needs):
             for option in need:

@@ -1,6 +1,7 @@
 """What tracks do in windows of slots, in CP-SAT: busy, gaps, runs, as literals and their sums."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from core.timetable.program import Measure, Program, Term
@@ -66,6 +67,8 @@ class Tracks:
         busy = self._busy(term.track, window)
         if term.measure is Measure.ACTIVE:
             return logic.total([logic.any_of(busy)])
+        if term.measure is Measure.MORE_DAYS:
+            return logic.total(self._more_days(window, busy))
         return logic.total(busy if term.measure is Measure.BUSY else self._pattern(term, busy))
 
     def _pattern(self, term: Term, busy: list[Literal]) -> Iterable[Literal]:
@@ -85,6 +88,17 @@ class Tracks:
     def _starting(self, track: int, window: tuple[int, ...]) -> list[Literal]:
         slots = set(window)
         return [literal for start, literal in self._starts.starting(self._program.tracks[track]) if start in slots]
+
+    def _more_days(self, window: tuple[int, ...], busy: list[Literal]) -> Iterator[Literal]:
+        """Yield for each day whether it is busy after another one."""
+        by_day: dict[int, list[Literal]] = defaultdict(list)
+        for slot, on in zip(window, busy, strict=True):
+            by_day[self._program.day_of[slot]].append(on)
+        earlier = self._logic.false
+        for literals in by_day.values():
+            active = self._logic.any_of(literals)
+            yield self._logic.all_of([earlier, active])
+            earlier = self._logic.any_of([earlier, active])
 
     def _gaps(self, busy: list[Literal]) -> list[Literal]:
         ahead = self._ahead(busy)

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from itertools import product
 
 from core.timetable.program import Program, Travel
 from core.timetable.solvers.cpsat_logic import Linear, Literal, Logic, added
@@ -11,7 +10,7 @@ from core.timetable.solvers.cpsat_starts import Guards, Starts, unguarded
 from core.timetable.solvers.cpsat_tracks import Tracks
 
 Visit = tuple[int, int, Literal]
-"""(building, slot, literal that a stop is there then)."""
+"""(building, or class of rooms that is one room; slot; literal that a stop is there then)."""
 
 
 class Journeys:
@@ -40,14 +39,18 @@ class Journeys:
     def _journeys(self, travel: Travel) -> Iterator[tuple[int, Literal, Literal]]:
         """Yield (time missing, literal of leaving, literal of arriving)."""
         leaving, arriving = self._visits(travel)
-        for (origin, last, one), (target, first, other) in product(leaving, arriving):
-            if first <= last or self._program.day_of[first] != self._program.day_of[last] or origin == target:
-                continue
-            begins = travel.begins[first] if travel.begins else first
-            ends = travel.ends[last] if travel.ends else last + 1
-            missing = travel.slots_between.get((origin, target), 0) - (begins - ends)
-            if missing > 0:
-                yield missing, one, other
+        later: dict[int, list[Visit]] = defaultdict(list)
+        for visit in arriving:
+            later[self._program.day_of[visit[1]]].append(visit)
+        for origin, last, one in leaving:
+            for target, first, other in later[self._program.day_of[last]]:
+                if first <= last or origin == target:
+                    continue
+                begins = travel.begins[first] if travel.begins else first
+                ends = travel.ends[last] if travel.ends else last + 1
+                missing = travel.time_between(origin, target) - (begins - ends)
+                if missing > 0:
+                    yield missing, one, other
 
     def _visits(self, travel: Travel) -> tuple[list[Visit], list[Visit]]:
         arriving: dict[tuple[int, int], list[Literal]] = defaultdict(list)
@@ -72,7 +75,10 @@ class Journeys:
         return list(dict.fromkeys((of[block], need) for block, need in travel.stops))
 
     def _whereabouts(self, travel: Travel, bundle: int, need: int) -> Iterator[Visit]:
-        if need >= 0:
+        if need >= 0 and travel.rooms_apart:
+            for room, literals in self._rooms.taken[bundle, need].items():
+                yield from ((room, start, literal) for start, literal in literals.items())
+        elif need >= 0:
             for building in {building for pair in travel.slots_between for building in pair}:
                 for start, literal in self._rooms.in_building((bundle, need), building).items():
                     yield building, start, literal

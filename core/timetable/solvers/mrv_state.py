@@ -32,7 +32,7 @@ class State:
         self._kind = _room_kinds(program)
         self._pairs = _pairs(program)
         self._allowed: dict[tuple[Relation, int, int, int, bool, int], int] = {}
-        self._terms = [TermBounds(term) for term in program.terms if term.hard]
+        self._terms = [TermBounds(term, program.day_of) for term in program.terms if term.hard]
         self._terms_of = _by_block((program.tracks[term.track], i) for i, term in enumerate(self._terms))
         hard_stabilities = [stability for stability in program.stabilities if stability.hard]
         self._stabilities = _by_block(([b for b, _ in s.needs], s) for s in hard_stabilities)
@@ -185,11 +185,12 @@ class State:
             return True
         begins = travel.begins[first] if travel.begins else first
         ends = travel.ends[last] if travel.ends else last + 1
-        return begins - ends >= travel.slots_between.get(way, 0)
+        return begins - ends >= travel.time_between(*way)
 
     def _building(self, travel: Travel, stop: tuple[int, int]) -> int:
         block, need = stop
-        return travel.home if need < 0 else self.program.building_of[self.rooms[block][need]]
+        room = self.rooms[block][need] if need >= 0 else -1
+        return travel.home if need < 0 else travel.place_of(room, self.program.building_of)
 
     def _hold(self, i: int) -> bool:
         """Draw a term's consequences."""
@@ -264,7 +265,8 @@ def _room_kinds(program: Program) -> list[object]:
     for need in sorted({need for block in program.blocks for need in block.needs}, key=repr):
         for option in need:
             uses[option.room].append((need, option.cost))
-    return [(program.building_of[room], tuple(used)) for room, used in enumerate(uses)]
+    apart = any(travel.rooms_apart for travel in program.travels)
+    return [(program.building_of[room], room if apart else -1, tuple(used)) for room, used in enumerate(uses)]
 
 
 def _pairs(program: Program) -> dict[int, list[Pair]]:

@@ -5,7 +5,7 @@ reach ``low`` any more. Values of gaps may fall as blocks fill them, at most by 
 measures only grow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from core.timetable.program import Combine, Measure, Term
 
@@ -41,16 +41,23 @@ def reach(starts: int, duration: int) -> int:
     return slots
 
 
+def _by_day(window: Sequence[int], day_of: Sequence[int]) -> Iterator[int]:
+    """Yield a window's slots of each day, as bits."""
+    for day in dict.fromkeys(day_of[slot] for slot in window):
+        yield sum(1 << slot for slot in window if day_of[slot] == day)
+
+
 class TermBounds:
     """One hard term over the window masks of its track."""
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, term: Term, day_of: Sequence[int]) -> None:
         self.track = term.track
         self._term = term
         self._windows = [sum(1 << slot for slot in window) for window in term.windows]
         self._slots = term.windows
         self._contiguous = [window[-1] - window[0] + 1 == len(window) if window else True for window in term.windows]
         self._each = term.combine is not Combine.SUM_VALUE
+        self._days = [tuple(_by_day(window, day_of)) for window in term.windows]
         self._fills = term.measure in _FILLABLE
 
     def holds(self, busy: int, starts: list[int], left: int, possible: list[tuple[int, int]]) -> bool:
@@ -115,12 +122,17 @@ class TermBounds:
                 return on.bit_count()
             case Measure.ACTIVE:
                 return int(on != 0)
-        pattern = self._pattern(i, on)
+            case Measure.MORE_DAYS:
+                return max(0, sum(on & day != 0 for day in self._days[i]) - 1)
+        return self._of_pattern(self._pattern(i, on))
+
+    def _of_pattern(self, pattern: int) -> int:
         match self._term.measure:
             case Measure.LATE:
                 return pattern.bit_length() - pattern.bit_count()
             case Measure.GAPS:
-                return pattern.bit_length() - ((pattern & -pattern).bit_length() - 1) - pattern.bit_count() if on else 0
+                first = (pattern & -pattern).bit_length() - 1
+                return pattern.bit_length() - first - pattern.bit_count() if pattern else 0
             case Measure.LONE:
                 return (pattern & ~(pattern << 1) & ~(pattern >> 1)).bit_count()
         runs = f"{pattern:b}".split("0")

@@ -13,4 +13,6 @@ What FET means, where its names don't say it:
 * Only an activity for which a constraint names rooms gets one. Rooms that are preferred for the activity, its subject
   or its tags go before home rooms; of several such constraints all hold.
 * Where the week is of mornings and afternoons, FET's days are half days, and a real day is two of them.
+  Teachers may work in both halves of none, some or all of the days. Three "consecutive days" are half days.
+* Changes of rooms are those between one lesson and any later one of a day, not only the next.
 """

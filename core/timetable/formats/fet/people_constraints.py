@@ -6,16 +6,18 @@ A name is whom it is about (``Teacher``, ``Teachers``, ``StudentsSet``, ``Studen
 from collections.abc import Iterator
 from itertools import pairwise
 
-from core.timetable.bounds import MOST_DAYS, MOST_SLOTS
+from core.timetable.bounds import MOST_DAYS, MOST_PERIODS, MOST_SLOTS
 from core.timetable.formats.fet.document import number
 from core.timetable.formats.fet.reading import Constraint, NotKeptError, PeopleReader, Reading
 from core.timetable.formats.safe_xml import Element
 from core.timetable.rules.base import Rule
 from core.timetable.rules.begins_early import BeginsEarly
+from core.timetable.rules.days_in_a_row import DaysInARow
 from core.timetable.rules.gaps import Gaps
 from core.timetable.rules.occupancy import Occupancy
 from core.timetable.rules.periods_a_day import PeriodsADay
 from core.timetable.rules.periods_in_a_row import PeriodsInARow
+from core.timetable.rules.room_changes import RoomChanges
 from core.timetable.rules.selecting import Lessons
 from core.timetable.rules.travel import Travel
 from core.timetable.rules.working_days import WorkingDays
@@ -204,6 +206,13 @@ def _days_of(c: Constraint, windows: Windows, most: int) -> Iterator[Rule]:
         )
 
 
+def three_days_in_a_row(c: Constraint) -> Iterator[Rule]:
+    """Allow three of FET's days in a row, but for four from an afternoon on where it says so."""
+    week, tag = c.reading.week, "Allow_Afternoon_Morning_Afternoon_Morning_Exception"
+    first = week.half_days(0) if c.at.text_of(tag) == "true" else ()
+    yield DaysInARow(people=c.people, most=3, first_days=first, hard=c.worth.hard, weight=c.worth.weight)
+
+
 def begins_early(c: Constraint) -> Iterator[Rule]:
     """Begin days with the first period, but for some with the second."""
     most = min(number(c.at, "Max_Beginnings_At_Second_Hour"), MOST_DAYS)
@@ -268,6 +277,13 @@ def gaps_between_buildings(c: Constraint) -> Iterator[Rule]:
         yield Travel(people=c.people, time=time, hard=c.worth.hard, weight=c.worth.weight)
 
 
+def gaps_between_rooms(c: Constraint) -> Iterator[Rule]:
+    """Leave periods between two rooms."""
+    least = min(number(c.at, "Min_Gaps_Between_Room_Changes"), MOST_PERIODS)
+    if least > 0:
+        yield RoomChanges(people=c.people, least=least, hard=c.worth.hard, weight=c.worth.weight)
+
+
 def building_changes(c: Constraint) -> Iterator[Rule]:
     """Keep each day in one building. Raises ``NotKeptError`` where some changes are fine."""
     tags = ("Max_Building_Changes_Per_Day", "Max_Building_Changes_Per_Week")
@@ -305,12 +321,14 @@ PEOPLE_READERS: dict[str, PeopleReader] = {
     "IntervalMaxDaysPerWeek": days_with_interval,
     "MaxMorningsPerWeek": mornings,
     "MaxAfternoonsPerWeek": afternoons,
+    "MaxThreeConsecutiveDays": three_days_in_a_row,
     "EarlyMaxBeginningsAtSecondHour": begins_early,
     "AfternoonsEarlyMaxBeginningsAtSecondHour": afternoons_begin_early,
     "MaxSpanPerDay": span_of_day,
     "MinRestingHours": rest_at_night,
     "MinRestingHoursBetweenMorningAndAfternoon": rest_at_noon,
     "MinGapsBetweenBuildingChanges": gaps_between_buildings,
+    "MinGapsBetweenRoomChanges": gaps_between_rooms,
     "MaxBuildingChangesPerDay": building_changes,
     "MaxBuildingChangesPerWeek": building_changes,
 }

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from core.errors import Fault, InvalidInput
 from core.timetable.faults import require_sound
 from core.timetable.formats.fet.document import NAMELESS, Activity, number, read_document
-from core.timetable.formats.fet.half_days import exceptions, exclusive
+from core.timetable.formats.fet.half_days import both_halves, unknown
 from core.timetable.formats.fet.people_constraints import PEOPLE_READERS
 from core.timetable.formats.fet.reading import (
     Constraint,
@@ -28,6 +28,7 @@ from core.timetable.model import Group, Lesson, Problem, Room, Subject, Teacher
 from core.timetable.rules.avoided_slots import AvoidedSlots
 from core.timetable.rules.base import Rule
 from core.timetable.rules.blocks_within_breaks import BlocksWithinBreaks
+from core.timetable.rules.room_changes import RoomChanges
 from core.timetable.rules.room_stability import RoomStability
 from core.timetable.rules.room_suitability import RoomSuitability
 from core.timetable.rules.selecting import Lessons
@@ -61,6 +62,7 @@ class FetReader:
         """Return the problem with its notes."""
         rules = [rule for constraint in self.document.constraints for rule in self.rules_of(constraint)]
         lessons = tuple(self._lesson(activity) for activity in self.document.activities)
+        rules = [rule for rule in rules if self._knows_its_rooms(rule, lessons)]
         rules += [*self._rules_on_rooms(lessons), *self._rules_of_the_week(lessons)]
         problem = Problem(
             name=self.document.root.text_of("Institution_Name")[:200],
@@ -154,6 +156,22 @@ class FetReader:
             locked_slot=self._reading.locked.get(activity.id),
         )
 
+    def _knows_its_rooms(self, rule: Rule, lessons: tuple[Lesson, ...]) -> bool:
+        """Tell whether each lesson of a rule on changes of rooms has one room at most, else note that it is lost."""
+        if not isinstance(rule, RoomChanges):
+            return True
+        people = rule.people.groups + rule.people.teachers if rule.people else ()
+        meant = [
+            lesson
+            for lesson in lessons
+            if (not rule.lessons.lessons or lesson.id in rule.lessons.lessons)
+            and (not people or not {"*", *lesson.groups, *lesson.teachers}.isdisjoint(people))
+        ]
+        if not any(len(lesson.rooms) > 1 for lesson in meant):
+            return True
+        self._lost["changes of rooms", "some of its activities are in virtual rooms", rule.hard] += 1
+        return False
+
     def _rules_on_rooms(self, lessons: tuple[Lesson, ...]) -> Iterator[Rule]:
         roomed = {lesson.id for lesson in lessons if lesson.rooms}
         for at, worth in self._room_rules:
@@ -169,9 +187,9 @@ class FetReader:
     def _rules_of_the_week(self, lessons: tuple[Lesson, ...]) -> Iterator[Rule]:
         if any(lesson.duration > 1 for lesson in lessons) and self.document.breaks:
             yield BlocksWithinBreaks()
-        yield from exclusive(self._reading)
-        for how, count in exceptions(self._reading).items():
-            self._lost["morning or afternoon", f"{how.lower()} for some teachers", True] += count
+        yield from both_halves(self._reading)
+        for how, count in unknown(self._reading).items():
+            self._lost["morning or afternoon", f"“{how[:80]}” for some teachers", True] += count
         if self._reading.week.closed:
             yield AvoidedSlots(lessons=Lessons(), slots=self._reading.week.closed)
 

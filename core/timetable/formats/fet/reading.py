@@ -185,7 +185,16 @@ _JOINED: dict[str, tuple[str, ...]] = {
     "avoided_slots": ("lessons",),
     "order_on_day": (),
     **dict.fromkeys(
-        ("working_days", "gaps", "periods_a_day", "periods_in_a_row", "begins_early", "occupancy", "travel"),
+        (
+            "working_days",
+            "days_in_a_row",
+            "gaps",
+            "periods_a_day",
+            "periods_in_a_row",
+            "begins_early",
+            "occupancy",
+            "travel",
+        ),
         ("people",),
     ),
 }

@@ -1,13 +1,15 @@
 """Which rooms FET's constraints leave each activity."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.timetable.formats.fet.document import NAMELESS, Activity, Document, RealRoom
-from core.timetable.formats.fet.reading import NotKeptError, Reading, Worth
+from core.timetable.formats.fet.reading import NotKeptError, Reading, Worth, lessons_of
 from core.timetable.formats.safe_xml import Element
 from core.timetable.model import RoomChoice, RoomNeed
+from core.timetable.rules.base import Rule
+from core.timetable.rules.room_changes import RoomChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,11 @@ _MEANT = frozenset(
 def wished_rooms(at: Element) -> tuple[str, ...]:
     """Return the rooms that a constraint names."""
     return tuple(dict.fromkeys(child.text for child in at.children if child.tag in {"Room", "Preferred_Room"}))
+
+
+def same_room_if_consecutive(reading: Reading, at: Element, worth: Worth) -> Iterator[Rule]:
+    """Let activities that follow one another be in one room."""
+    yield RoomChanges(lessons=lessons_of(reading.activities(at)), hard=worth.hard, weight=worth.weight)
 
 
 def real_rooms(document: Document) -> list[RealRoom]:

@@ -7,6 +7,7 @@ from typing import Literal
 from core.timetable.bounds import MOST_DAYS
 from core.timetable.formats.fet.document import Activity, number
 from core.timetable.formats.fet.reading import NotKeptError, Reader, Reading, Worth, lessons_of
+from core.timetable.formats.fet.rooms import same_room_if_consecutive
 from core.timetable.formats.safe_xml import Element
 from core.timetable.rules.adjacent_on_day import AdjacentOnDay
 from core.timetable.rules.apart_on_day import ApartOnDay
@@ -336,6 +337,7 @@ READERS: dict[str, Reader] = {
     "ActivitiesMinSimultaneousInSelectedTimeSlots": simultaneous,
     "ActivitiesOccupyMaxTerms": terms,
     "ActivitiesMaxInATerm": terms,
+    "ActivitiesSameRoomIfConsecutive": same_room_if_consecutive,
     "MaxTotalActivitiesFromSetInSelectedTimeSlots": total_in_slots,
 }
 """By the constraint's name without ``Constraint``."""

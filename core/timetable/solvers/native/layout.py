@@ -98,8 +98,9 @@ import numpy as np
     TRAVEL_HARD,
     TRAVEL_WEIGHT,
     TRAVEL_SLOTS,
+    TRAVEL_ROOMS_APART,
     ALIKE,
-) = range(14, 85)
+) = range(14, 86)
 """Tables of the problem. ``X_FROM`` has one number more than rows: where each row of ``X`` begins."""
 
 (
@@ -120,17 +121,17 @@ import numpy as np
     STABILITY_COUNT,
     STABILITY_ROOMS,
     STATE_SIZE,
-) = range(85, 102)
+) = range(86, 103)
 """Tables of the state. The XOR of (block + 1) over who is there names the one where there is only one."""
 
-HEADER = 102
+HEADER = 103
 
 HARD, SOFT, FORGIVEN, UNPLACED = range(4)
 """The tally. FORGIVEN is the part of HARD that blocks not placed yet can still make good."""
 TALLY = 4
 
 STEP, LINEAR, QUADRATIC = range(3)
-BUSY, STARTS, GAPS, LATE, EXCESS_RUN, ACTIVE, LONE = range(7)
+BUSY, STARTS, GAPS, LATE, EXCESS_RUN, ACTIVE, LONE, MORE_DAYS = range(8)
 EACH, SUM_DEVIATION, SUM_VALUE = range(3)
 SAME_START, NO_OVERLAP, BEFORE, DAYS_APART, NOT_NEXT, SAME_DAY, DIFFERENT_DAY, NEXT, OFFSET = range(9)
 ORDERED_ON_DAY, ADJACENT_ON_DAY, APART_ON_DAY = range(9, 12)

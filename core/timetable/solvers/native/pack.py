@@ -227,6 +227,7 @@ def _write_travels(writer: _Writer, program: Program) -> None:
     writer.table(at.TRAVEL_ENDS, (time for travel in travels for time in travel.ends or (slot + 1 for slot in slots)))
     writer.table(at.TRAVEL_FUNCTION, (_FUNCTION[travel.function] for travel in travels))
     writer.table(at.TRAVEL_HOME, (travel.home for travel in travels))
+    writer.table(at.TRAVEL_ROOMS_APART, (travel.rooms_apart for travel in travels))
     writer.table(at.TRAVEL_HARD, (travel.hard for travel in travels))
     writer.table(at.TRAVEL_WEIGHT, (travel.weight for travel in travels))
     buildings = writer.header[at.BUILDINGS]

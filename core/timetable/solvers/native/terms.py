@@ -6,6 +6,7 @@ from core.timetable.solvers.native.compiled import inner
 from core.timetable.solvers.native.layout import (
     ACTIVE,
     BUSY,
+    DAY_OF,
     EACH,
     EXCESS_RUN,
     FILLABLE,
@@ -16,6 +17,7 @@ from core.timetable.solvers.native.layout import (
     LATE,
     LINEAR,
     LONE,
+    MORE_DAYS,
     OFF,
     ON,
     QUADRATIC,
@@ -127,12 +129,27 @@ def lone_in(p: Ints, s: Ints, window: int, row: int) -> int:
 
 
 @inner
+def more_days_in(p: Ints, s: Ints, window: int, row: int) -> int:
+    """Return the days with a busy slot, beyond the first."""
+    days = 0
+    last = -1
+    for i in range(p[p[WINDOW_SLOT_FROM] + window], p[p[WINDOW_SLOT_FROM] + window + 1]):
+        slot = p[p[WINDOW_SLOT] + i]
+        if s[row + slot] > 0 and p[p[DAY_OF] + slot] != last:
+            last = p[p[DAY_OF] + slot]
+            days += 1
+    return max(0, days - 1)
+
+
+@inner
 def pattern_in(p: Ints, s: Ints, window: int, row: int, measure: int) -> int:
     """Return the value of a measure that looks at the order of busy slots."""
     if measure == EXCESS_RUN:
         return excess_run_in(p, s, window, row, p[p[TERM_RUN] + p[p[WINDOW_TERM] + window]])
     if measure == LONE:
         return lone_in(p, s, window, row)
+    if measure == MORE_DAYS:
+        return more_days_in(p, s, window, row)
     return idle_in(p, s, window, row, 1 if measure == GAPS else 0)
 
 

@@ -51,6 +51,7 @@ from core.timetable.solvers.native.layout import (
     TRAVEL_HOME,
     TRAVEL_OF,
     TRAVEL_OF_FROM,
+    TRAVEL_ROOMS_APART,
     TRAVEL_SLOTS,
     TRAVEL_WEIGHT,
 )
@@ -137,12 +138,14 @@ def shift_stabilities(p: Ints, s: Ints, t: Ints, need: int, room: int, sign: int
 
 @inner
 def building_of(p: Ints, s: Ints, travel: int, stop: int) -> int:
-    """Return the building in which a stop is, -1 where that doesn't count."""
+    """Return the building in which a stop is, or the room where these are apart; -1 where that doesn't count."""
     need = p[p[STOP_NEED] + stop]
     if need < 0:
         found: int = p[p[TRAVEL_HOME] + travel]
         return found
-    room = s[p[ROOM_OF] + need]
+    room: int = s[p[ROOM_OF] + need]
+    if p[p[TRAVEL_ROOMS_APART] + travel] > 0:
+        return room
     return p[p[BUILDING_OF] + room] if room >= 0 else -1
 
 
@@ -157,7 +160,9 @@ def hurry(p: Ints, s: Ints, travel: int, one: int, other: int) -> int:
     here, there = building_of(p, s, travel, one), building_of(p, s, travel, other)
     if after <= last or here < 0 or there < 0 or here == there:
         return 0
-    wanted = p[p[TRAVEL_SLOTS] + (travel * p[BUILDINGS] + here) * p[BUILDINGS] + there]
+    wanted = p[p[TRAVEL_ROOMS_APART] + travel]
+    if wanted == 0:
+        wanted = p[p[TRAVEL_SLOTS] + (travel * p[BUILDINGS] + here) * p[BUILDINGS] + there]
     row = travel * p[SLOTS]
     found: int = max(0, wanted - (p[p[TRAVEL_BEGINS] + row + after] - p[p[TRAVEL_ENDS] + row + last]))
     return found
