@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
 
+from deployments.ground.admission import AT_ONCE, STREAMS, WAITING
+
 
 def api_application(build: Callable[[], FastAPI], *, replicas: int = 1, num_cpus: float = 0.1) -> Application:
     """Return the deployment. ``build`` is run in each replica, so that nothing but itself is sent there."""
@@ -16,8 +18,9 @@ def api_application(build: Callable[[], FastAPI], *, replicas: int = 1, num_cpus
     deployment: serve.Deployment = serve.deployment(
         name="api",
         num_replicas=replicas,
-        max_ongoing_requests=100,  # the default, 5, leaves the database idle
-        max_queued_requests=400,  # past it callers get 503 at once, rather than a wait without an end
+        # The ground's own bounds (`ground/admission.py`) lie below, as Serve counts an open stream like a request
+        # and refuses in plain text.
+        max_ongoing_requests=2 * (AT_ONCE + WAITING + STREAMS),
         graceful_shutdown_timeout_s=10,
         health_check_period_s=10,
         ray_actor_options={"num_cpus": num_cpus},

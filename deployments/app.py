@@ -41,6 +41,7 @@ from deployments import (
     webhooks,
 )
 from deployments.ground import health, metrics
+from deployments.ground.admission import Admission, Streams
 from deployments.ground.document import describe
 from deployments.ground.headers import SecurityHeaders
 from deployments.ground.idempotency import KeepAnswers, Replayed, replay
@@ -122,6 +123,7 @@ def build_app(open_services: OpenServices, *, options: AppOptions) -> FastAPI:
         middleware=_middleware(options),
     )
     app.state.options = options
+    app.state.streams = Streams()
     app.state.rate_limiter = RateLimiter(options.rate_per_s, options.burst)
     install_problems(app)
     app.add_exception_handler(Replayed, replay)
@@ -153,6 +155,7 @@ def _middleware(options: AppOptions) -> list[Middleware]:
         Middleware(SecurityHeaders),
         *([cors] if options.cors_origins else []),
         Middleware(Observe),
+        Middleware(Admission),
         Middleware(BodyLimit, upload_max_bytes=options.upload_max_bytes),
         Middleware(KeepAnswers),
     ]

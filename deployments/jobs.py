@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from core.ids import JobId
 from core.jobs.model import Job, JobState
+from deployments.ground.admission import Streaming
 from deployments.ground.job import JobOut, asker_of, job_out
 from deployments.ground.pagination import Page, PageParams, page_of
 from deployments.ground.problem import PROBLEMS
@@ -49,6 +50,7 @@ async def get_job(job_id: JobId, caller: Caller, services: ServicesDep) -> JobOu
     summary="Watch a job until it is finished",
     response_class=EventStream,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    dependencies=[Streaming],
 )
 async def watch_job(job_id: JobId, caller: Caller, services: ServicesDep) -> EventStream:
     """Send a `job` event now and after each change; the data is the job."""

@@ -11,6 +11,7 @@ from core.ids import NotificationId, StudentId, UserId
 from core.notifications.bell import BellChange
 from core.notifications.model import Channel
 from core.notifications.preferences import Preference
+from deployments.ground.admission import Streaming
 from deployments.ground.problem import PROBLEMS
 from deployments.ground.security import Caller
 from deployments.ground.sse import EventStream, ServerEvent, event_stream
@@ -110,6 +111,7 @@ async def count_unread(services: ServicesDep, caller: Caller, user_id: OwnUser =
     description="Event `bell`: the unread count at once, and again with what arrived whenever it changes.",
     response_class=EventStream,
     response_model=None,
+    dependencies=[Streaming],
 )
 async def stream_notifications(services: ServicesDep, caller: Caller) -> EventStream:
     """Stream the changes of the caller's bell."""
