@@ -1,7 +1,9 @@
 """``schoolos timetable``: solve, check, explain and convert a timetable in a file, on this machine or on a cluster."""
 
 import json
+import logging
 import resource
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -31,6 +33,7 @@ FOUND, BROKEN, TIMED_OUT = 0, 1, 3
 """Exit codes; 2 is for input that can't be read, as everywhere."""
 _CODES = {Status.OPTIMAL: FOUND, Status.FEASIBLE: FOUND, Status.INFEASIBLE: BROKEN}
 _EXPLAIN_S = 20.0
+_KNOCK_S = 5.0
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NAMES = [form.name for form in FORMATS]
@@ -218,25 +221,36 @@ def _noted(notes: Sequence[Note]) -> dict[str, Any]:
 
 def _on_cluster(problem: Problem, budget: Budget, address: str, report: Report) -> Solved:
     """Race on a cluster; the token of the one that runs from this state folder is read from there."""
+    namespace = running_settings().ray.namespace  # first: Ray learns where its token lies as it is imported
     import ray  # noqa: PLC0415 - takes a second, and is not needed on this machine alone
 
     from actors.solver import race_on_cluster  # noqa: PLC0415 - imports ray
 
-    namespace = running_settings().ray.namespace
     began, program = time.monotonic(), lower(problem)
     if findings := precheck(problem, program):
         return impossible(problem, findings, time.monotonic() - began)
     try:
-        ray.init(address=address, namespace=namespace, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        _knock(address)
+        ray.init(address=address, namespace=namespace, log_to_driver=False, logging_level=logging.WARNING)
+    except (OSError, RuntimeError, ValueError) as error:
         where = "on this machine" if address == "auto" else f"at {address}"
-        raise Unavailable(f"no Ray cluster answers {where}; `schoolos up` starts one") from error
+        raise Unavailable(
+            f"no Ray cluster lets this command in {where} ({error}). `schoolos up` starts one; its token lies in its "
+            "state folder: give the command where that one was given, or name the folder by SCHOOLOS_STATE_DIR"
+        ) from error
     try:
         race_id = uuid4().hex
         outcome = race_on_cluster(problem, program, budget, race_id=race_id, namespace=namespace, report=report)
     finally:
         ray.shutdown()
     return solved(problem, program, outcome)
+
+
+def _knock(address: str) -> None:
+    """Raise ``OSError`` where nobody listens at an address with a port: Ray itself goes on trying for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
 
 
 def _tell(found: Solved, console: Console) -> None:

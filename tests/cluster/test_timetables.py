@@ -14,14 +14,17 @@ from time import monotonic
 import httpx
 import pytest
 import ray
+from click.testing import CliRunner
 
 from actors.pool import pool_status, start_pool, stop_pool
 from actors.pool_spec import PoolSpec, no_backlog
 from cluster import wiring_timetable as wiring
+from cluster.embedded.ports import free_ports
 from cluster.settings import Settings
+from cluster.timetable_command import command as timetable
 from core.access.principal import Role
 from core.adapters.postgres import PostgresDatabase
-from core.errors import SchoolOSError
+from core.errors import SchoolOSError, Unavailable
 from core.timetable.checker import validate
 from core.timetable.formats.native import read_timetable, write_problem
 from core.timetable.model import Problem
@@ -138,6 +141,17 @@ def test_the_command_races_on_a_cluster(tmp_path: Path) -> None:
     told = json.loads(done.stdout.splitlines()[-1])
     assert (told["status"], told["hard"], told["soft"], told["bound"]) == ("optimal", 0, 1, 1)
     assert validate(problem, read_timetable(out.read_bytes(), problem), complete=True).valid
+
+
+def test_the_command_says_at_once_where_no_cluster_answers(tmp_path: Path) -> None:
+    """An address at which nobody listens is told in a sentence with what to do, and not tried for minutes."""
+    file = tmp_path / "school.json"
+    file.write_bytes(write_problem(two_lessons()))
+    (port,) = free_ports(1, near=29_500)
+    command = ["solve", str(file), "--address", f"127.0.0.1:{port}"]
+    refused = CliRunner().invoke(timetable, command, env={"SCHOOLOS_STATE_DIR": str(tmp_path)}).exception
+    assert isinstance(refused, Unavailable)
+    assert "`schoolos up` starts one" in str(refused)
 
 
 def two_lessons() -> Problem:

@@ -25,6 +25,8 @@ from cluster.embedded.ports import free_ports
 from cluster.embedded.ray import short_enough
 from cluster.embedded.redis import EmbeddedRedis
 from cluster.state import RunRecord, StateFolder
+from core.timetable.formats.native import write_problem
+from tests.factories import tiny_school
 
 START_S = 420
 """A start may take this long here: the suite shares the machine with whatever else runs on it."""
@@ -216,6 +218,14 @@ def test_a_job_from_a_foreign_folder_finds_the_system(house: Installation, tmp_p
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "schools: 1" in done.stdout
+
+
+def test_a_timetable_is_searched_for_on_the_cluster_that_is_up(house: Installation, tmp_path: Path) -> None:
+    """``--address auto`` finds the cluster and its token by the state folder alone, and the racers run there."""
+    file = tmp_path / "school.json"
+    file.write_bytes(write_problem(tiny_school.school(tiny_school.lesson("a"), tiny_school.lesson("b"))))
+    told = house.run("timetable", "solve", str(file), "--address", "auto", "--seconds", "60", "--json")
+    assert json.loads(told.splitlines()[-1])["status"] == "optimal"
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
