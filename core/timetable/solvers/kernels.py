@@ -8,6 +8,7 @@ They are one library, in a folder named for the text of the whole package: no ke
 import hashlib
 import os
 import platform
+import shutil
 import stat
 import subprocess
 import sys
@@ -19,6 +20,10 @@ from pathlib import Path
 NATIVE = Path(__file__).parent / "native"
 _COMPILE_S = 600.0
 """A starved machine takes minutes for what takes half of one on a quiet core."""
+
+_FOLDERS = "kernels-" + "[0-9a-f]" * 12
+_KEPT = 4
+"""So many versions may share a place and run on, such as a checkout and what is deployed."""
 
 
 @cache
@@ -75,6 +80,16 @@ def build(file: Path) -> None:
     # Where this process found its modules: a Ray worker's path is put together at run time.
     where = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     subprocess.run(command, check=True, timeout=_COMPILE_S, stdin=subprocess.DEVNULL, env=where)  # noqa: S603 - our own
+    if file.parent == kernel_folder():
+        forget_old(file.parent.parent)
+
+
+def forget_old(place: Path) -> None:
+    """Remove what earlier texts of the package left in a place, all but the newest."""
+    with suppress(OSError):  # somebody else tidies up too
+        folders = sorted(place.glob(_FOLDERS), key=lambda folder: folder.stat().st_mtime, reverse=True)
+        for folder in folders[_KEPT:]:
+            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
