@@ -15,28 +15,36 @@ from cluster.running import running_settings
 from cluster.settings import Settings
 from cluster.wiring import open_database, open_objects
 from core.access.principal import Principal, Role, scopes_of
+from core.access.store import find_login
 from core.clock import SystemClock
 from core.errors import InvalidInput, NotFound
 from core.ids import ImportId, SchoolId, UserId
-from core.ports import Database
+from core.ports import Database, Transaction
 from core.school.importing import store
 from core.school.importing.report import ImportReport, ImportState
 from core.school.importing.service import Imports, UploadedFile
 from core.school.importing.template import template as template_workbook
 
 _OPERATOR = UserId(UUID(int=0))
-"""Who acts in the records: whoever has this machine, and no account of the school."""
+"""Who acts in the records where nobody is named: whoever has this machine, and no account of the school."""
 _MOST_LINES = 40
 
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--school", "code", help="The school's code; may be left out where there is one school.")
+@click.option("--as", "username", help="Import as this account, with its rights; its name stands in the records.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--undo", type=click.UUID, help="Take back the import of this id.")
 @click.option("--template", type=click.Path(dir_okay=False, path_type=Path), help="Write the workbook to fill in.")
 def command(
-    *, files: tuple[Path, ...], code: str | None, dry_run: bool, undo: UUID | None, template: Path | None
+    *,
+    files: tuple[Path, ...],
+    code: str | None,
+    username: str | None,
+    dry_run: bool,
+    undo: UUID | None,
+    template: Path | None,
 ) -> None:
     """Set a school up from an .xlsx workbook, or from .csv files named for their sheets.
 
@@ -48,16 +56,22 @@ def command(
         template.write_bytes(template_workbook())
         click.echo(f"wrote {template}")
         return
-    asyncio.run(_work(running_settings(), files, code, dry_run=dry_run, undo=undo))
+    asyncio.run(_work(running_settings(), files, code, username, dry_run=dry_run, undo=undo))
 
 
 async def _work(
-    settings: Settings, files: Sequence[Path], code: str | None, *, dry_run: bool, undo: UUID | None
+    settings: Settings,
+    files: Sequence[Path],
+    code: str | None,
+    username: str | None,
+    *,
+    dry_run: bool,
+    undo: UUID | None,
 ) -> None:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings, application_name="schoolos import"))
         objects = await stack.enter_async_context(open_objects(settings))
-        imports, operator = Imports(db, SystemClock(), objects), _operator(await _school(db, code))
+        imports, operator = Imports(db, SystemClock(), objects), await _operator(db, code, username)
         if undo is not None:
             report = await imports.undo(operator, import_id=ImportId(undo))
         else:
@@ -70,19 +84,26 @@ async def _work(
             raise InvalidInput(f"nothing was imported; {marked} shows each of the {report.fault_count:,} faults")
 
 
-async def _school(db: Database, code: str | None) -> SchoolId:
+async def _operator(db: Database, code: str | None, username: str | None) -> Principal:
+    """Return who imports: an account of the school, else whoever has this machine."""
     async with db.directory() as tx:
-        found = await store.find_schools(tx, code)
+        school, code = await _school(tx, code)
+        login = await find_login(tx, code, username.casefold()) if username else None
+    if username is None:
+        roles = frozenset({Role.SCHOOL_ADMIN})
+        return Principal(user_id=_OPERATOR, school_id=school, roles=roles, scopes=scopes_of(roles))
+    if login is None or not login.account.active:
+        raise NotFound(f"the school {code} has no account {username} that may log in")
+    return login.account.principal()
+
+
+async def _school(tx: Transaction, code: str | None) -> tuple[SchoolId, str]:
+    found = await store.find_schools(tx, code)
     if not found:
         raise NotFound(f"there is no school {code or 'yet'}; add it by POST /api/platform/schools, or `schoolos demo`")
     if len(found) > 1:
         raise InvalidInput(f"there are several schools, {found[0][1]} the first; say which by --school CODE")
-    return found[0][0]
-
-
-def _operator(school: SchoolId) -> Principal:
-    roles = frozenset({Role.SCHOOL_ADMIN})
-    return Principal(user_id=_OPERATOR, school_id=school, roles=roles, scopes=scopes_of(roles))
+    return found[0]
 
 
 def show(report: ImportReport, console: Console) -> None:

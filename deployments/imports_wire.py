@@ -54,6 +54,7 @@ class ImportSummaryOut(Wire):
     file_name: str
     counts: list[SheetCountOut]
     imported_by: UUID | None
+    """Zero for whoever ran `schoolos import` on the machine without naming an account."""
     imported_at: datetime
     undone_by: UUID | None
     undone_at: datetime | None

@@ -1,5 +1,6 @@
 """``schoolos import`` sets a school up from files of this machine."""
 
+import asyncio
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from cluster.import_command import command
 from core.adapters.postgres import PostgresDatabase
-from core.errors import Conflict, InvalidInput, NotFound
+from core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from core.ids import SchoolId
 from tests.factories.spreadsheets import small_school, workbook
 
@@ -47,6 +48,27 @@ def test_files_are_checked_imported_and_taken_back(tmp_path: Path, school: Schoo
     import_id = imported.output.split("Import ")[1].split(":")[0]
     assert "undone" in run("--undo", import_id).output
     assert isinstance(run("--undo", import_id).exception, Conflict)
+
+
+async def test_an_account_answers_for_its_import(tmp_path: Path, db: PostgresDatabase, school: SchoolId) -> None:
+    """``--as`` imports with the rights of an account, whose id the import keeps; one that is not there is refused."""
+    accounts = {"admin": (uuid4(), "school_admin"), "bursar": (uuid4(), "bursar")}
+    async with db.tenant(school) as tx:
+        for name, (account, role) in accounts.items():
+            await tx.execute(
+                "INSERT INTO users (id, school_id, username, display_name, roles) VALUES ($1, $2, $3, $3, $4)",
+                *(account, school, name, [role]),
+            )
+    file = tmp_path / "school.xlsx"
+    file.write_bytes(workbook(small_school()))
+    done = await asyncio.to_thread(run, file, "--dry-run", "--as", "Admin")
+    assert done.exit_code == 0, done.exception
+    async with db.tenant(school) as tx:
+        import_id = done.output.split("Import ")[1].split(":")[0]
+        who = await tx.fetchval("SELECT imported_by FROM imports WHERE id = $1::text::uuid", import_id)
+    assert who == accounts["admin"][0]
+    for name, refusal in (("bursar", NotPermitted), ("nobody", NotFound)):
+        assert isinstance((await asyncio.to_thread(run, file, "--as", name)).exception, refusal)
 
 
 def test_faults_leave_a_marked_copy(tmp_path: Path, school: SchoolId) -> None:
