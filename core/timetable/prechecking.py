@@ -65,7 +65,9 @@ class _Checks:
         """Yield each teacher and class whom a bound on days leaves too few periods."""
         for term in self._program.terms:
             blocks = self._program.tracks[term.track]
-            if not term.hard or term.combine is Combine.SUM_DEVIATION or not self._is_exclusive(blocks):
+            if term.window_tracks or not term.hard or term.combine is Combine.SUM_DEVIATION:
+                continue
+            if not self._is_exclusive(blocks):
                 continue
             if term.measure is Measure.BUSY and term.combine is Combine.EACH:
                 yield from self._too_full_days(term, blocks)

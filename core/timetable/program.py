@@ -113,6 +113,11 @@ class Term:
     measure: Measure
     windows: tuple[tuple[int, ...], ...]
     """Slots of each window, ascending; neighbours in a window are neighbours in time."""
+    window_tracks: tuple[int, ...] = ()
+    """Of each window the track that is measured there, all of whose blocks are on ``track``; empty: ``track`` itself.
+
+    Only where the values of ACTIVE are added up, with a ``high`` alone.
+    """
     low: int = 0
     high: int
     or_zero: bool = False
@@ -123,6 +128,11 @@ class Term:
     function: CostFunction = CostFunction.LINEAR
     hard: bool
     weight: int
+
+    @property
+    def track_of(self) -> tuple[int, ...]:
+        """The track of each window."""
+        return self.window_tracks or (self.track,) * len(self.windows)
 
 
 class Relation(IntEnum):

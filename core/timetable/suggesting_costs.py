@@ -43,6 +43,7 @@ class TermPiece:
         self.blocks = frozenset(self.track)
         self._term = term
         self._windows = [(mask_of(window), window) for window in term.windows]
+        self._on = [frozenset(program.tracks[track]) for track in term.window_tracks]
         self._day_of = program.day_of
         self._masks = [(1 << program.blocks[block].duration) - 1 for block in self.track]
         self._known: dict[tuple[int, int], int] = {}
@@ -77,7 +78,14 @@ class TermPiece:
                 busy |= mask << start
         for w, (mask, _) in enumerate(self._windows):
             if mask & slots:
-                yield self._value(w, busy & mask)
+                yield self._value(w, (self._busy_of(self._on[w], starts) if self._on else busy) & mask)
+
+    def _busy_of(self, blocks: frozenset[int], starts: Sequence[int]) -> int:
+        busy = 0
+        for block, mask in zip(self.track, self._masks, strict=True):
+            if block in blocks and starts[block] >= 0:
+                busy |= mask << starts[block]
+        return busy
 
     def _value(self, w: int, busy: int) -> int:
         known = self._known.get((w, busy))

@@ -127,6 +127,15 @@ MORE_CASES = (
         parameters={**BELLO, "most": 1},
     ),
     Case(
+        "kinds_a_day",
+        (lesson("a"), FRENCH),
+        kept={"a": 0, "f": 4},
+        broken={"a": 4, "f": 6},
+        deviation=1,
+        sentence="Mrs Bello has lessons of 2 kinds on Tuesday; at most 1 may be.",
+        parameters={**BELLO, "kinds": [{"subjects": ["Mathematics"]}, {"subjects": ["French"]}]},
+    ),
+    Case(
         "room_suitability",
         (lesson("a", rooms=in_rooms("lab", "hall", best="lab")),),
         kept={"a": (0, "lab")},

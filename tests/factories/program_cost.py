@@ -93,7 +93,8 @@ def _pieces(program: Program, assignment: Assignment) -> Iterator[tuple[bool, in
 
 
 def _term(program: Program, assignment: Assignment, term: Term) -> int:
-    values = [_measured(program, assignment, term, window) for window in term.windows]
+    tracks = zip(term.track_of, term.windows, strict=True)
+    values = [_measured(program, assignment, term, program.tracks[track], window) for track, window in tracks]
     match term.combine:
         case Combine.EACH:
             return sum(term.function.of(_deviation(term, value)) for value in values)
@@ -109,8 +110,9 @@ def _deviation(term: Term, value: int) -> int:
     return max(0, term.low - value, value - term.high)
 
 
-def _measured(program: Program, assignment: Assignment, term: Term, window: tuple[int, ...]) -> int:
-    track = program.tracks[term.track]
+def _measured(
+    program: Program, assignment: Assignment, term: Term, track: tuple[int, ...], window: tuple[int, ...]
+) -> int:
     if term.measure is Measure.STARTS:
         return sum(assignment.starts[block] in window for block in track)
     on = {slot for block in track for slot in _span(program, assignment, block)}

@@ -38,8 +38,8 @@ def random_program(seed: int) -> Program:
         rooms=tuple(frozenset(random.sample(range(len(DAY_OF)), random.randint(0, 3))) for _ in range(ROOMS)),
         building_of=tuple(random.choice((-1, 0, 1)) for _ in range(ROOMS)),
         exclusives=tuple(Exclusive(CLASH, track, ("teacher", "t")) for track in tracks[: random.randint(0, 2)]),
-        tracks=tracks,
-        terms=tuple(_term(random) for piece in pieces if piece == 0),
+        tracks=(*tracks, tuple(range(4))),
+        terms=(*(_term(random) for piece in pieces if piece == 0), *_kinds(Random(-seed - 1))),
         pairs=tuple(_pair(random) for piece in pieces if piece == 1),
         stabilities=tuple(_stability(random, blocks) for piece in pieces if piece == 2),
         travels=tuple(_travel(random, blocks, tracks) for piece in pieces if piece == 3),
@@ -79,6 +79,24 @@ def _term(random: Random) -> Term:
         run=random.choice((1, 2)),
         combine=random.choice(list(Combine)),
         function=random.choice(list(CostFunction)),
+        hard=True,
+        weight=1,
+    )
+
+
+def _kinds(random: Random) -> Iterator[Term]:
+    """Yield, now and then, that of two or three tracks not all are active in one window."""
+    if random.random() < 0.7:
+        return
+    tracks = tuple(random.sample(range(3), random.randint(2, 3)))
+    yield Term(
+        source=0,
+        track=3,
+        measure=Measure.ACTIVE,
+        windows=(random.choice(WINDOWS),) * len(tracks),
+        window_tracks=tracks,
+        high=random.randint(1, len(tracks) - 1),
+        combine=Combine.SUM_VALUE,
         hard=True,
         weight=1,
     )

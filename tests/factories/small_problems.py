@@ -278,6 +278,11 @@ _PARAMETERS: dict[str, Callable[[Random, Problem], dict[str, Any]]] = {
         days=_one_of([], [0]),
         overAbsence=_one_of(True, False),
     ),
+    "kinds_a_day": lambda random, school: {
+        "people": _people(random, school),
+        "kinds": [_lessons(random, school) for _ in range(random.randint(2, 3))],
+        "most": random.randint(1, 2),
+    },
     "lunch": lambda random, school: {
         "people": _people(random, school),
         "slots": _slots(random, school),

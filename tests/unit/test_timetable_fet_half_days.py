@@ -1,4 +1,4 @@
-"""What FET says of mornings and afternoons, days in a row and changes of rooms, held to what FET itself accepts."""
+"""What FET says of half days, days in a row, tags a day and changes of rooms, held to what FET itself accepts."""
 
 import pytest
 
@@ -31,7 +31,12 @@ def half_days(file: bytes, behaviour: str = "Unrestricted") -> bytes:
 
 def on(*days: int) -> Timetable:
     """Return the activities 1, 2, ... in the first hours of these half days."""
-    return Timetable(placements=tuple(Placement(lesson=str(i + 1), slot=4 * day) for i, day in enumerate(days)))
+    return at(*(4 * day for day in days))
+
+
+def at(*slots: int) -> Timetable:
+    """Return the activities 1, 2, ... in these slots."""
+    return Timetable(placements=tuple(Placement(lesson=str(i + 1), slot=slot) for i, slot in enumerate(slots)))
 
 
 def in_rooms(*places: tuple[int, str]) -> Timetable:
@@ -81,6 +86,26 @@ def test_three_half_days_in_a_row_are_the_most(allowed: str) -> None:
     assert not validate(read.problem, on(0, 1, 2, 3)).valid
     assert validate(read.problem, on(1, 2, 3, 4)).valid == (allowed == "true")
     assert not validate(read.problem, on(1, 2, 3, 4, 5)).valid
+
+
+@pytest.mark.parametrize("whose", [("Teacher", [("Teacher_Name", "Bello")]), ("Teachers", [])])
+def test_two_of_three_tags_are_the_most_a_half_day(whose: tuple[str, list[tuple[str, str]]]) -> None:
+    """Activities of N1, N2 and N3 are not all in one half day; two kinds, or one in the other half, may be."""
+    tagged = [activity(number, tag=tag) for number, tag in enumerate(("N1", "N2", "N3", "lab"), start=1)]
+    law = constraint(f"{whose[0]}MaxTwoActivityTagsPerDayFromN1N2N3", *whose[1])
+    read = read_fet(half_days(fet_file(*tagged, time=(law,))))
+    assert not read.notes
+    assert validate(read.problem, at(0, 1, 4, 2)).valid
+    assert not validate(read.problem, at(0, 1, 2, 4)).valid
+
+
+def test_activities_of_different_lengths_start_at_one_hour() -> None:
+    """A double and a single start at the same hour on different days, and at different hours they don't."""
+    law = constraint("ActivitiesSameStartingHour", *about(1, 2))
+    read = read_fet(fet_file(activity(1), activity(2, duration="2"), time=(law,)))
+    assert not read.notes
+    assert validate(read.problem, at(1, 5)).valid
+    assert not validate(read.problem, at(1, 4)).valid
 
 
 def test_consecutive_activities_share_their_room() -> None:

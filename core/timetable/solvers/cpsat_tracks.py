@@ -32,7 +32,7 @@ class Tracks:
 
     def values(self, term: Term) -> list[Linear]:
         """Return what the term measures in each of its windows."""
-        return [self._value(term, window) for window in term.windows]
+        return [self._value(term, *each) for each in zip(term.track_of, term.windows, strict=True)]
 
     def add_no_idle_before(self, term: Term, guard: Literal | None) -> None:
         """Demand that nothing idle lies before what is busy, window by window."""
@@ -60,11 +60,11 @@ class Tracks:
         sets = [self._in_sets.get(block, set()) for block in self._program.tracks[track]]
         return len(sets) < 2 or bool(set.intersection(*sets))
 
-    def _value(self, term: Term, window: tuple[int, ...]) -> Linear:
+    def _value(self, term: Term, track: int, window: tuple[int, ...]) -> Linear:
         logic = self._logic
         if term.measure is Measure.STARTS:
-            return logic.total(self._starting(term.track, window))
-        busy = self._busy(term.track, window)
+            return logic.total(self._starting(track, window))
+        busy = self._busy(track, window)
         if term.measure is Measure.ACTIVE:
             return logic.total([logic.any_of(busy)])
         if term.measure is Measure.MORE_DAYS:

@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from itertools import product
+from operator import or_
 from typing import TypeVar
 
 from core.timetable.program import Pair, Program, Relation, RoomOption, Travel
@@ -196,6 +198,8 @@ class State:
         """Draw a term's consequences."""
         term = self._terms[i]
         track = self.program.tracks[term.track]
+        if term.window_tracks:
+            return self._hold_kinds(term, track)
         starts, busy, waiting = [], 0, []
         for block in track:
             if block in self.unplaced:
@@ -217,6 +221,24 @@ class State:
             if forbidden[length] and not self.forbid(block, forbidden[length]):
                 return False
         return True
+
+    def _hold_kinds(self, term: TermBounds, track: tuple[int, ...]) -> bool:
+        """Draw the consequences of a term whose windows have tracks of their own."""
+        busy, waiting = [], []
+        for on in term.window_tracks:
+            placed = [block for block in self.program.tracks[on] if block not in self.unplaced]
+            waiting.append([block for block in self.program.tracks[on] if block in self.unplaced])
+            busy.append(reduce(or_, (span(self.start[block], self.duration[block]) for block in placed), 0))
+        closed = term.closed(busy)
+        if closed is None:
+            for block in track:
+                self.weight[block] += 1 / len(track)
+            return False
+        return all(
+            self.forbid(block, touching(slots, self.duration[block]))
+            for blocks, slots in zip(waiting, closed, strict=True)
+            for block in (blocks if slots else ())
+        )
 
 
 def _is_kept(pair: Pair, lengths: tuple[int, int], starts: tuple[int, int], day_of: tuple[int, ...]) -> bool:

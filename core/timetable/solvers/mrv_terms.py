@@ -52,6 +52,7 @@ class TermBounds:
 
     def __init__(self, term: Term, day_of: Sequence[int]) -> None:
         self.track = term.track
+        self.window_tracks = term.window_tracks
         self._term = term
         self._windows = [sum(1 << slot for slot in window) for window in term.windows]
         self._slots = term.windows
@@ -83,6 +84,17 @@ class TermBounds:
             if self._over(changed) > allowance:
                 found |= 1 << start
         return found
+
+    def closed(self, busy: Sequence[int]) -> list[int] | None:
+        """Return the slots of each window that its track can't begin to use; None where too many do already.
+
+        Where windows have tracks of their own; ``busy`` is where those are.
+        """
+        active = [on & window != 0 for on, window in zip(busy, self._windows, strict=True)]
+        if sum(active) > self._term.high:
+            return None
+        full = sum(active) == self._term.high
+        return [window if full and not is_on else 0 for is_on, window in zip(active, self._windows, strict=True)]
 
     def _tight(self, values: list[int], duration: int) -> int:
         """Return the slots where one more block might be too much."""

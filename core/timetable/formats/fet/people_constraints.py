@@ -14,6 +14,7 @@ from core.timetable.rules.base import Rule
 from core.timetable.rules.begins_early import BeginsEarly
 from core.timetable.rules.days_in_a_row import DaysInARow
 from core.timetable.rules.gaps import Gaps
+from core.timetable.rules.kinds_a_day import KindsADay
 from core.timetable.rules.occupancy import Occupancy
 from core.timetable.rules.periods_a_day import PeriodsADay
 from core.timetable.rules.periods_in_a_row import PeriodsInARow
@@ -213,6 +214,14 @@ def three_days_in_a_row(c: Constraint) -> Iterator[Rule]:
     yield DaysInARow(people=c.people, most=3, first_days=first, hard=c.worth.hard, weight=c.worth.weight)
 
 
+def two_tags_a_day(c: Constraint) -> Iterator[Rule]:
+    """Allow two of the tags N1, N2 and N3 in one of FET's days."""
+    present = {tag for activity in c.reading.document.activities for tag in activity.tags}
+    kinds = tuple(c.reading.tagged(tag) for tag in ("N1", "N2", "N3") if tag in present)
+    if len(kinds) > 2:
+        yield KindsADay(people=c.people, kinds=kinds, most=2, hard=c.worth.hard, weight=c.worth.weight)
+
+
 def begins_early(c: Constraint) -> Iterator[Rule]:
     """Begin days with the first period, but for some with the second."""
     most = min(number(c.at, "Max_Beginnings_At_Second_Hour"), MOST_DAYS)
@@ -321,6 +330,7 @@ PEOPLE_READERS: dict[str, PeopleReader] = {
     "IntervalMaxDaysPerWeek": days_with_interval,
     "MaxMorningsPerWeek": mornings,
     "MaxAfternoonsPerWeek": afternoons,
+    "MaxTwoActivityTagsPerDayFromN1N2N3": two_tags_a_day,
     "MaxThreeConsecutiveDays": three_days_in_a_row,
     "EarlyMaxBeginningsAtSecondHour": begins_early,
     "AfternoonsEarlyMaxBeginningsAtSecondHour": afternoons_begin_early,

@@ -188,6 +188,7 @@ _JOINED: dict[str, tuple[str, ...]] = {
         (
             "working_days",
             "days_in_a_row",
+            "kinds_a_day",
             "gaps",
             "periods_a_day",
             "periods_in_a_row",

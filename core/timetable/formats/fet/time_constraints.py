@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 from core.timetable.bounds import MOST_DAYS
 from core.timetable.formats.fet.document import Activity, number
@@ -118,19 +118,17 @@ def same_start(reading: Reading, at: Element, worth: Worth) -> Iterator[Rule]:
 
 
 def same_hour(reading: Reading, at: Element, worth: Worth) -> Iterator[Rule]:
-    """Let activities start at one hour, on whatever days."""
+    """Let activities start at one hour, on whatever days: of different lengths, all or none start at each hour."""
     meant = reading.activities(at)
+    chosen, columns = lessons_of(meant), reading.week.columns
     durations = {activity.duration for activity in meant}
-    if len(durations) > 1:
-        raise NotKeptError("its activities are of different lengths")
-    yield Occupancy(
-        lessons=lessons_of(meant),
-        windows=reading.week.columns,
-        what="parts",
-        most=durations.pop(),
-        hard=worth.hard,
-        weight=worth.weight,
-    )
+    if len(durations) == 1:
+        bound: dict[str, Any] = {"what": "parts", "most": durations.pop()}
+    elif any(reading.partners[one.id] & {other.id for other in meant} for one in meant if one.id in reading.partners):
+        raise NotKeptError("its activities are of different lengths, and some of them start together")
+    else:
+        bound = {"what": "starts", "least": len(meant), "or_zero": True}
+    yield Occupancy(lessons=chosen, windows=columns, hard=worth.hard, weight=worth.weight, **bound)
 
 
 def same_day(reading: Reading, at: Element, worth: Worth) -> Iterator[Rule]:

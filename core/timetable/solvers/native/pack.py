@@ -152,7 +152,7 @@ def _alike(program: Program, exclusives: Sequence[Sequence[int]]) -> list[int]:
 
 def _write_tracks(writer: _Writer, program: Program) -> None:
     writer.rows(at.ON_TRACK_FROM, at.ON_TRACK, program.tracks)
-    used = {term.track for term in program.terms}
+    used = {track for term in program.terms for track in term.track_of}
     measured = [track if t in used else () for t, track in enumerate(program.tracks)]
     writer.rows(at.TRACK_OF_FROM, at.TRACK_OF, _turned(measured, len(program.blocks)))
 
@@ -160,10 +160,11 @@ def _write_tracks(writer: _Writer, program: Program) -> None:
 def _write_terms(writer: _Writer, program: Program) -> None:
     terms, slots = program.terms, program.slots
     windows = [(i, window) for i, term in enumerate(terms) for window in term.windows]
+    tracks = [track for term in terms for track in term.track_of]
     at_slot: list[list[int]] = [[] for _ in range(len(program.tracks) * slots)]
-    for w, (i, window) in enumerate(windows):
+    for w, (_, window) in enumerate(windows):
         for slot in window:
-            at_slot[terms[i].track * slots + slot].append(w)
+            at_slot[tracks[w] * slots + slot].append(w)
     writer.rows(at.WINDOW_AT_FROM, at.WINDOW_AT, at_slot)
     writer.table(at.WINDOW_TERM, (i for i, _ in windows))
     writer.rows(at.WINDOW_SLOT_FROM, at.WINDOW_SLOT, [window for _, window in windows])
@@ -183,7 +184,7 @@ def _write_terms(writer: _Writer, program: Program) -> None:
     fillable = [t.hard and (t.low > 0 or t.measure in (Measure.GAPS, Measure.LATE, Measure.LONE)) for t in terms]
     writer.table(at.TERM_FILLABLE, fillable)
     writer.table(at.TERM_WINDOW_FROM, np.cumsum([0, *(len(term.windows) for term in terms)]))
-    of_track = _turned([(term.track,) for term in terms], len(program.tracks))
+    of_track = _turned([{term.track, *term.track_of} for term in terms], len(program.tracks))
     writer.rows(at.TRACK_TERM_FROM, at.TRACK_TERM, of_track)
     writer.rows(at.FILLABLE_FROM, at.FILLABLE, [[i for i in row if fillable[i]] for row in of_track])
 
