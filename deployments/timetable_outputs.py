@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import HTMLResponse
+from pydantic import Field
 
 from core.errors import Fault, InvalidInput
 from core.ids import TimetableId
@@ -115,6 +116,7 @@ class LessonCoverOut(Wire):
     """What can be done about one lesson."""
 
     lesson: str
+    name: str = Field(description="What is taught to whom when, in words.")
     slots: tuple[int, ...]
     options: tuple[CoverOptionOut, ...]
     chosen: CoverOptionOut | None

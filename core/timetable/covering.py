@@ -42,6 +42,8 @@ class LessonCover:
     """What can be done about one lesson."""
 
     lesson: str
+    name: str
+    """What is taught to whom when, in words: ``JSS 1 Ruby Mathematics on Monday, period 4``."""
     slots: tuple[Slot, ...]
     """Of the lesson, those in which its teacher is away."""
     options: tuple[CoverOption, ...]
@@ -83,7 +85,9 @@ def cover(
     teach in a day, comes last and is said to. Raises ``InvalidInput`` for an unknown teacher.
     """
     if teacher not in problem.teacher:
-        raise InvalidInput(f"There is no teacher “{teacher}”.", [Fault("/teacher", "unknown teacher", "unknown")])
+        raise InvalidInput(
+            f"There is no teacher “{teacher}”.", [Fault("/query/teacherId", "unknown teacher", "unknown")]
+        )
     staffing = Staffing(given=given or {}, also_away=also_away, busy=busy or {})
     return _Covering(View(problem, timetable), teacher, frozenset(slots), staffing).plan(most)
 
@@ -122,6 +126,7 @@ class _Covering:
             self._planned[chosen.teacher] += 1
         return LessonCover(
             lesson=lesson.id,
+            name=self._named(lesson, needed),
             slots=needed,
             options=tuple(options[:most]),
             chosen=chosen,
@@ -242,11 +247,13 @@ class _Covering:
         capacity = min((room.capacity for room in rooms if room.capacity is not None), default=None)
         return capacity is None or None in sizes or sum(size or 0 for size in sizes) <= capacity
 
+    def _named(self, lesson: Lesson, needed: tuple[Slot, ...]) -> str:
+        return f"{label(self._problem, lesson)} on {self._view.calendar.label(needed[0])}"
+
     def _reason(self, lesson: Lesson, needed: tuple[Slot, ...]) -> str:
         why = Counter(self._hindrance(teacher, lesson, needed) for teacher in self._lessons)
         told = [f"{number} {'is' if number == 1 else 'are'} {what}" for what, number in why.most_common() if what]
-        when = self._view.calendar.label(needed[0])
-        return f"Nobody can take {label(self._problem, lesson)} on {when}: of {len(self._lessons)}, {listed(told)}."
+        return f"Nobody can take {self._named(lesson, needed)}: of {len(self._lessons)}, {listed(told)}."
 
 
 def _most_a_day(problem: Problem) -> dict[str, int]:

@@ -145,6 +145,7 @@ async def test_no_cover_is_needed_on_a_closed_day(office: Office) -> None:
         answer = await office.send(Role.SCHOOL_ADMIN, "GET", "/cover", params={"teacherId": teacher, "on": on})
         assert answer.status_code == 200, answer.text
         told[on] = (len(answer.json()["lessons"]), answer.json()["noneNeeded"])
+        assert all(" on Thursday, period " in lesson["name"] for lesson in answer.json()["lessons"])
     assert told == {
         "2027-09-30": (2, None),
         "2027-10-01": (0, "No cover is needed on 01/10/2027: the school is closed: Independence Day."),

@@ -40,6 +40,7 @@ def test_who_knows_the_subject_comes_first() -> None:
     """A free teacher of the subject comes before one who is only free; who is not available doesn't come at all."""
     (found,) = cover(staffed(lesson("maths")), timetable(maths=0), "bello", MONDAY)
     assert names(found) == ["sani", "okafor"]
+    assert found.name.endswith("Mathematics on Monday, period 1")
     assert found.chosen is not None
     assert found.chosen.sentence == (
         "Mrs Sani can teach Mathematics, has no periods that day and 0 a week, and gave no covers so far."
