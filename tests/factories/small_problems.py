@@ -267,6 +267,7 @@ _PARAMETERS: dict[str, Callable[[Random, Problem], dict[str, Any]]] = {
     "blocks_within_breaks": _for_lessons(),
     "compact_day": _for_people(),
     "daily_balance": _for_people(),
+    "day_span": _for_people(most=_one_of(1, 2, 3), longer=_one_of(0, 1)),
     "days_apart": _for_lessons(atLeast=_one_of(1, 2, 3), by=_one_of("course", "selection")),
     "days_in_a_row": _for_people(most=_one_of(1, 2), firstDays=_one_of([], [0], [1])),
     "days_within": _for_lessons(atMost=_one_of(0, 1)),

@@ -1,4 +1,4 @@
-"""What FET says of half days, days in a row, tags a day and changes of rooms, held to what FET itself accepts."""
+"""What FET says of half days and of whole ones, and of changes of rooms, held to what FET itself accepts."""
 
 import pytest
 
@@ -106,6 +106,17 @@ def test_activities_of_different_lengths_start_at_one_hour() -> None:
     assert not read.notes
     assert validate(read.problem, at(1, 5)).valid
     assert not validate(read.problem, at(1, 4)).valid
+
+
+def test_one_day_may_be_an_hour_longer() -> None:
+    """A day beyond the span by an hour is fine once a week, by two hours never."""
+    exception = ("Allow_One_Day_Exception_of_Plus_One", "true")
+    law = constraint("TeacherMaxSpanPerDay", ("Teacher_Name", "Bello"), ("Max_Span", "2"), exception)
+    read = read_fet(fet_file(*FOUR, time=(law,)))
+    assert not read.notes
+    assert validate(read.problem, at(0, 2, 4, 5)).valid
+    assert not validate(read.problem, at(0, 2, 4, 6)).valid
+    assert not validate(read.problem, at(0, 3, 4, 5)).valid
 
 
 def test_consecutive_activities_share_their_room() -> None:

@@ -12,6 +12,7 @@ from core.timetable.formats.fet.reading import Constraint, NotKeptError, PeopleR
 from core.timetable.formats.safe_xml import Element
 from core.timetable.rules.base import Rule
 from core.timetable.rules.begins_early import BeginsEarly
+from core.timetable.rules.day_span import DaySpan
 from core.timetable.rules.days_in_a_row import DaysInARow
 from core.timetable.rules.gaps import Gaps
 from core.timetable.rules.kinds_a_day import KindsADay
@@ -20,10 +21,11 @@ from core.timetable.rules.periods_a_day import PeriodsADay
 from core.timetable.rules.periods_in_a_row import PeriodsInARow
 from core.timetable.rules.room_changes import RoomChanges
 from core.timetable.rules.selecting import Lessons
-from core.timetable.rules.travel import Travel
+from core.timetable.rules.travel import Travel, clock_of_periods
 from core.timetable.rules.working_days import WorkingDays
 
 Windows = tuple[tuple[int, ...], ...]
+_EXCEPTION = "Allow_One_Day_Exception_of_Plus_One"
 
 
 def working_days(c: Constraint) -> Iterator[Rule]:
@@ -84,7 +86,7 @@ def _gaps(c: Constraint, like: Gaps) -> Rule:
 
 
 def _without_exception(at: Element) -> None:
-    if at.text_of("Allow_One_Day_Exception_of_Plus_One") == "true":
+    if at.text_of(_EXCEPTION) == "true":
         raise NotKeptError("it allows one day an exception")
 
 
@@ -236,8 +238,10 @@ def afternoons_begin_early(c: Constraint) -> Iterator[Rule]:
 
 def span_of_day(c: Constraint) -> Iterator[Rule]:
     """Bound the hours from a day's first to its last: no two hours further apart are both busy."""
-    _without_exception(c.at)
     most, week = number(c.at, "Max_Span"), c.reading.week
+    if c.at.text_of(_EXCEPTION) == "true":
+        yield _longer_once(c, most)
+        return
     far = (
         (one, other)
         for day in week.calendar.windows
@@ -246,6 +250,15 @@ def span_of_day(c: Constraint) -> Iterator[Rule]:
         if week.hours_apart(one, other) >= most
     )
     yield from _not_both(c, tuple(far))
+
+
+def _longer_once(c: Constraint, most: int) -> Rule:
+    week = c.reading.week
+    begins, _ = clock_of_periods(week.calendar)
+    for day in week.calendar.windows:
+        if begins[day[-1]] - begins[day[0]] != week.hours_apart(day[0], day[-1]):
+            raise NotKeptError("it allows one day an exception, and a break is of several hours")
+    return DaySpan(people=c.people, most=most, longer=1, hard=c.worth.hard, weight=c.worth.weight)
 
 
 def rest_at_night(c: Constraint) -> Iterator[Rule]:
