@@ -9,8 +9,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 _TRIES = 3
+
+settings.register_profile("schoolos", deadline=None)  # a busy machine is no defect of the example it meets
+settings.load_profile("schoolos")
 
 for _name in [name for name in os.environ if name.startswith("SCHOOLOS_")]:
     del os.environ[_name]

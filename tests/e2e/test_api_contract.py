@@ -81,9 +81,11 @@ async def _served(app: Any, port: int) -> AsyncIterator[None]:
     thread.start()
     while not server.started:  # noqa: ASYNC110 - the server runs in a thread and has no event to wait for
         await asyncio.sleep(0.02)
-    yield
-    server.should_exit = True
-    await asyncio.to_thread(thread.join, 10)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.to_thread(thread.join, 10)
 
 
 def _operations(running: Running) -> Iterator[APIOperation[Any, Any, Any, Any]]:

@@ -36,8 +36,10 @@ def open_mailroom(folder: Path) -> Iterator[Mailroom]:
     smtp_port, sms_port = free_ports(2, near=25_300)
     room = Mailroom(folder, smtp_port, sms_port)
     room.start()
-    yield room
-    room.stop()
+    try:
+        yield room
+    finally:
+        room.stop()
 
 
 def smtp_party(room: Mailroom) -> Party:

@@ -105,9 +105,11 @@ def _servers() -> Iterator[tuple[KillablePostgres, KillableRedis]]:
     with tempfile.TemporaryDirectory(prefix="schoolos-fault-") as folder:
         Path(folder).chmod(0o711)
         postgres, redis = KillablePostgres(Path(folder) / "postgres"), KillableRedis(Path(folder) / "redis")
-        yield postgres, redis
-        redis.stop()
-        postgres.stop()
+        try:
+            yield postgres, redis
+        finally:
+            redis.stop()
+            postgres.stop()
 
 
 @contextmanager
@@ -115,8 +117,10 @@ def _mailroom(folder: Path, trouble: Trouble) -> Iterator[Mailroom]:
     smtp_port, sms_port = free_ports(2, near=26_500)
     room = Mailroom(folder, smtp_port, sms_port, trouble)
     room.start()
-    yield room
-    room.stop()
+    try:
+        yield room
+    finally:
+        room.stop()
 
 
 def _settings(database: str, redis: str, mailroom: Mailroom, *, keys: bool) -> Settings:

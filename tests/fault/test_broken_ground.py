@@ -30,6 +30,8 @@ from tests.fault.servers import KillableRedis
 AN_HOUR = timedelta(hours=1)
 BY_SMS = 5
 """Guardians that have SMS first in the test of a silent provider."""
+PATIENT = {"lease": timedelta(minutes=2), "request_timeout": timedelta(minutes=1)}
+"""Asks nothing twice because the machine was slow to hear the answer."""
 
 
 @pytest.fixture
@@ -175,7 +177,7 @@ async def test_a_clock_that_jumps_disturbs_nothing(
 
     school = await school_of(db, 120)
     sms = SmsSettings(endpoint=mailroom.sms_endpoint, api_key=SecretStr("k"), rate_per_s=0)
-    settings = settings_of(database_url, redis_url, f"{uuid4().hex}:", sms=sms, notifier={"concurrency": 5})
+    settings = settings_of(database_url, redis_url, f"{uuid4().hex}:", sms=sms, notifier={**PATIENT, "concurrency": 5})
     async with at_work(settings) as workers:
         monkeypatch.setattr(SystemClock, "now", jumping)
         await publish(db, school)
@@ -200,7 +202,7 @@ async def test_a_redis_that_forgets_everything_loses_nothing(
     """After FLUSHALL, with stream, group and limit gone, every message still comes once, and within a lease and 5 s."""
     school = await school_of(db, 200)
     sms = SmsSettings(endpoint=mailroom.sms_endpoint, api_key=SecretStr("k"), rate_per_s=100)
-    settings = settings_of(database_url, redis.url, sms=sms)
+    settings = settings_of(database_url, redis.url, sms=sms, notifier=PATIENT)
     async with aioredis.Redis.from_url(redis.url) as client, at_work(settings, notifiers=1) as (relay, notifier):
         await publish(db, school)
 

@@ -67,7 +67,7 @@ async def test_with_keys_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
         await settle(rig.db, rig.school, holdBackMinutes=0, quietHours=None)
         flow = Flow(rig, [scores(rig)], rounds=FULL.publications)
         mended, took_s = await harmed(rig, flow, random.Random(20_271), FULL.kills)
-        await until_all_ended(rig, within_s=60)
+        await until_all_ended(rig, within_s=180)
         counted = await count(rig)
         report(rig, mended, counted, took_s)
 
@@ -85,10 +85,10 @@ async def test_without_keys_only_what_was_in_flight_is_doubled(tmp_path: Path) -
         await settle(rig.db, rig.school, holdBackMinutes=0, quietHours=None)
         flow = Flow(rig, [scores(rig), reminders(rig)], rounds=HALF.publications)
         mended, took_s = await harmed(rig, flow, random.Random(20_272), HALF.kills, keep=_DRAIN_LEFT)
-        await until_all_ended(rig, within_s=60)
+        await until_all_ended(rig, within_s=180)
         before = await count(rig)
         await drained_and_started_again(rig, flow)
-        await until_all_ended(rig, within_s=60)
+        await until_all_ended(rig, within_s=180)
         counted = await count(rig)
         report(rig, mended, counted, took_s)
 

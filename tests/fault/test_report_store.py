@@ -93,8 +93,10 @@ def _outage(kind: str, folder: Path) -> Iterator["Bucket | Folder"]:
         yield Folder(folder)
         return
     bucket = Bucket()
-    yield bucket
-    bucket.close()
+    try:
+        yield bucket
+    finally:
+        bucket.close()
 
 
 @pytest.fixture
@@ -110,9 +112,11 @@ async def _printer(db: PostgresDatabase, database_url: str, store: ObjectStore, 
     browser = make_browser(folder)
     await browser.start()  # what a start takes is none of the outage's
     archive = Archivist(db, store, SystemClock())
-    async with printing(db, database_url, browser, store=store, archive=archive):
-        yield
-    await browser.close()
+    try:
+        async with printing(db, database_url, browser, store=store, archive=archive):
+            yield
+    finally:
+        await browser.close()
 
 
 @pytest.mark.parametrize(("kind", "away_s"), [("bucket", BUCKET_AWAY_S), ("folder", FOLDER_AWAY_S)])

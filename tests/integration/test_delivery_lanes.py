@@ -55,8 +55,10 @@ async def limited(
         db, SystemClock(), {Channel.SMS: sender}, policy, worker="limited", limits={Channel.SMS: limiter}
     )
     await loop.start()
-    yield loop
-    await loop.stop(5)
+    try:
+        yield loop
+    finally:
+        await loop.stop(5)
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -273,13 +275,15 @@ async def pool(
     consumer = EventConsumer(stream, DeadLetters(db), fan_out, name=name, policy=patience)
     await delivery.start()
     running = [asyncio.create_task(relay.run()), asyncio.create_task(consumer.run())]
-    yield
-    relay.stop()
-    consumer.stop()
-    await asyncio.gather(*running)
-    await delivery.stop(5)
-    await signal.close()
-    await stream.close()
+    try:
+        yield
+    finally:
+        relay.stop()
+        consumer.stop()
+        await asyncio.gather(*running)
+        await delivery.stop(5)
+        await signal.close()
+        await stream.close()
 
 
 async def test_a_high_limit_that_is_not_known_costs_no_attempt(db: PostgresDatabase) -> None:

@@ -215,8 +215,10 @@ async def opened(db: PostgresDatabase, browser: Browser) -> AsyncIterator[House]
     fcm = LoopbackFcm()
     async with answering(browser.answer) as browser_url, answering(fcm.answer) as url:
         house = House(db, await make_school(db, students=1), browser_url, fcm, url)
-        yield house
-        await house.sender.close()
+        try:
+            yield house
+        finally:
+            await house.sender.close()
 
 
 async def test_a_message_reaches_bell_browser_and_phone(db: PostgresDatabase) -> None:

@@ -36,8 +36,10 @@ async def asking(
 ) -> AsyncIterator[PrintQueue]:
     """Open a queue."""
     printed = PostgresNotices(database_url, PRINTED_CHANNEL, application_name="tests listener")
-    yield PrintQueue(db, SystemClock(), printed, policy)
-    await printed.close()
+    try:
+        yield PrintQueue(db, SystemClock(), printed, policy)
+    finally:
+        await printed.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -164,9 +165,12 @@ def long_request() -> dict[str, Any]:
 
 def searching_processes() -> list[psutil.Process]:
     """Return the children of this process in which solvers run."""
-    return [
-        child for child in psutil.Process().children(recursive=True) if "core.timetable" in " ".join(child.cmdline())
-    ]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # also one that has ended and is not yet reaped
+            if "core.timetable" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 @pytest.mark.usefixtures("conductor")

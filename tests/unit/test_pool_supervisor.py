@@ -93,9 +93,11 @@ async def supervised(host: FakeHost) -> AsyncIterator[Supervisor]:
     supervisor = Supervisor(SPEC, host, no_backlog)
     running = asyncio.create_task(supervisor.run())
     await until(host, lambda: supervisor.status().running == SPEC.minimum)
-    yield supervisor
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    try:
+        yield supervisor
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_the_minimum_is_started_and_shown() -> None:

@@ -71,10 +71,12 @@ async def opened() -> AsyncIterator[Rig]:
     rig = Rig()
     for name in rig.hosts:
         await rig.until(name, partial(lambda each: rig.running(each) == SPEC.minimum, name))
-    yield rig
-    for watch in rig.supervisors.watches.values():
-        watch.cancel()
-    await asyncio.gather(*rig.supervisors.watches.values(), return_exceptions=True)
+    try:
+        yield rig
+    finally:
+        for watch in rig.supervisors.watches.values():
+            watch.cancel()
+        await asyncio.gather(*rig.supervisors.watches.values(), return_exceptions=True)
 
 
 async def test_a_fault_of_one_watch_leaves_the_other_alone() -> None:
