@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from core.access.principal import Role
-from core.ids import ClassArmId, MarkSheetId, PolicyId, SchoolId, StaffId, SubjectId, TermId, UserId, new_id
+from core.ids import ClassArmId, MarkSheetId, PolicyId, SchoolId, StaffId, StudentId, SubjectId, TermId, UserId, new_id
 from core.ports import Row, Transaction
 from core.school.marks.approval import SheetState, Standing
 from core.school.marks.model import ListedSheet, SheetHead, Step
@@ -95,10 +95,21 @@ async def head_of(tx: Transaction, sheet_id: MarkSheetId, *, lock: bool = False)
     return _head(row) if row else None
 
 
-async def heads_of_term(tx: Transaction, term_id: TermId, class_arm_id: ClassArmId) -> Sequence[SheetHead]:
-    """Return the sheets of an arm in a term, by subject."""
+async def heads_of_student(tx: Transaction, term_id: TermId, student_id: StudentId) -> Sequence[SheetHead]:
+    """Return the sheets of a student's arm in a term, by subject; before each what another arm published of them."""
     rows = await tx.fetch(
-        f"{_HEAD} WHERE m.term_id = $1 AND m.class_arm_id = $2 ORDER BY s.name", term_id, class_arm_id
+        f"""
+        {_HEAD}
+        LEFT JOIN enrolments own ON (own.school_id, own.session_id, own.class_arm_id, own.student_id)
+                                  = (m.school_id, t.session_id, m.class_arm_id, $2)
+        WHERE m.term_id = $1
+          AND (own.student_id IS NOT NULL
+               OR m.state = 'published' AND EXISTS (SELECT FROM marks k WHERE (k.school_id, k.sheet_id, k.student_id)
+                                                                            = (m.school_id, m.id, $2)))
+        ORDER BY s.name, s.id, own.student_id IS NOT NULL
+        """,
+        term_id,
+        student_id,
     )
     return [_head(row) for row in rows]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from core.ids import ClassArmId, GuardianId, MarkSheetId, MarkUploadId, StudentId, TermId
+from core.ids import GuardianId, MarkSheetId, MarkUploadId, StudentId
 from core.ports import Row, Transaction
 from core.school.marks.model import AuditEntry, Cell, Change, Mark, MarkStatus, RosterStudent, SheetHead
 from core.school.model import display_name
@@ -122,20 +122,6 @@ async def audit(
     """Return the changes of a sheet's marks, newest first."""
     rows = await tx.fetch(_AUDIT, sheet_id, student_id, before, limit)
     return [_entry(row) for row in rows]
-
-
-async def arm_of(tx: Transaction, student_id: StudentId, term_id: TermId) -> ClassArmId | None:
-    """Return the arm a student is in during a term's session."""
-    found: ClassArmId | None = await tx.fetchval(
-        """
-        SELECT e.class_arm_id FROM enrolments e
-        JOIN terms t ON (t.school_id, t.session_id) = (e.school_id, e.session_id)
-        WHERE e.student_id = $1 AND t.id = $2
-        """,
-        student_id,
-        term_id,
-    )
-    return found
 
 
 async def student_for(tx: Transaction, student_id: StudentId, guardian_id: GuardianId | None) -> Row | None:

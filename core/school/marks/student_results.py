@@ -1,15 +1,15 @@
 """One student's results of a term, over all subjects, for whoever may see them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.access.principal import Principal, Scope
 from core.errors import NotFound
-from core.ids import StudentId, TermId
+from core.ids import StudentId, SubjectId, TermId
 from core.ports import Database, Transaction
 from core.school.marks import rights, sheet_store, store
 from core.school.marks.approval import SheetState
-from core.school.marks.model import RosterStudent, SheetHead
+from core.school.marks.model import Cell, Mark, RosterStudent, SheetHead
 from core.school.marks.results import SheetResults, StudentLine, work_out
 from core.school.model import display_name
 
@@ -39,7 +39,7 @@ class MarkResults:
         self._db = db
 
     async def of_student(self, principal: Principal, *, student_id: StudentId, term_id: TermId) -> StudentResults:
-        """Return a student's results of a term.
+        """Return a student's results of a term; what an arm published before they left it stays.
 
         A student sees their own and a guardian their children's, published ones only; staff see of each sheet what
         they may. Raises ``NotFound`` for a student who is not there, and to guardians for one who is not theirs.
@@ -50,24 +50,32 @@ class MarkResults:
             heads = await self._visible(tx, principal, student_id, term_id)
             rosters = await store.rosters(tx, [head.id for head in heads])
             marks = await store.marks_of(tx, [head.id for head in heads])
-        lines: list[SubjectLine] = []
+        found: dict[SubjectId, SubjectLine] = {}
         for head in heads:
-            results = work_out(head, rosters.get(head.id, []), marks.get(head.id, {}))
-            line = results.line_of(student_id)
-            if line is not None:
-                lines.append(SubjectLine(head, line, results))
-        return StudentResults(student, term_id, tuple(lines))
+            line = _line(student, head, rosters.get(head.id, []), marks.get(head.id, {}))
+            if line is not None and (head.subject_id not in found or line.line.marks):
+                found[head.subject_id] = line
+        return StudentResults(student, term_id, tuple(found.values()))
 
     async def _visible(
         self, tx: Transaction, principal: Principal, student_id: StudentId, term_id: TermId
     ) -> Sequence[SheetHead]:
-        class_arm_id = await store.arm_of(tx, student_id, term_id)
-        if class_arm_id is None:
-            return []
-        heads = await sheet_store.heads_of_term(tx, term_id, class_arm_id)
+        heads = await sheet_store.heads_of_student(tx, term_id, student_id)
         if principal.may(Scope.MARKS_READ):
             return [head for head in heads if rights.may_read(principal, head)]
         return [head for head in heads if head.standing.state is SheetState.PUBLISHED]
+
+
+def _line(
+    student: RosterStudent, head: SheetHead, roster: Sequence[RosterStudent], marks: Mapping[Cell, Mark]
+) -> SubjectLine | None:
+    """Return a student's line of a sheet, also of one whose arm they have left since, and with it their marks."""
+    is_marked = any(who == student.id for who, _ in marks)
+    if is_marked and student.id not in {each.id for each in roster}:
+        roster = [*roster, student]
+    results = work_out(head, roster, marks)
+    line = results.line_of(student.id)
+    return None if line is None else SubjectLine(head, line, results)
 
 
 async def _student(tx: Transaction, principal: Principal, student_id: StudentId) -> RosterStudent:
