@@ -16,6 +16,7 @@ from types import FrameType
 import psutil
 
 from cluster.embedded.process import ProcessMark, end
+from core.errors import Unavailable
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -79,8 +80,8 @@ def _end_descendants() -> None:
     while found := psutil.Process().children(recursive=True):
         marks = []
         for process in found:
-            with suppress(psutil.NoSuchProcess):
-                marks.append(ProcessMark(process.pid, process.create_time()))
+            with suppress(Unavailable):
+                marks.append(ProcessMark.of(process.pid))
         end(marks, within_s=_GRACE_S)
         _reap_all()
 

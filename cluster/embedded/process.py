@@ -18,12 +18,14 @@ class ProcessMark:
 
     pid: int
     born_at: float
+    """In seconds since the machine started: a clock that is set right later, as after every start of a machine whose
+    battery is empty, moves none of them."""
 
     @classmethod
     def of(cls, pid: int) -> "ProcessMark":
         """Mark a living process. Raises ``Unavailable`` when it has ended."""
         try:
-            return cls(pid, psutil.Process(pid).create_time())
+            return cls(pid, _born_at(pid))
         except psutil.NoSuchProcess as error:
             raise Unavailable(f"process {pid} ended as soon as it began") from error
 
@@ -46,7 +48,9 @@ class ProcessMark:
         """Tell whether this very process runs; one that only waits to be reaped does not."""
         try:
             process = psutil.Process(self.pid)
-            return process.create_time() == self.born_at and process.status() != psutil.STATUS_ZOMBIE
+            # The time of day is what earlier versions wrote.
+            is_it = self.born_at in (_born_at(self.pid), process.create_time())
+            return is_it and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
 
@@ -54,6 +58,15 @@ class ProcessMark:
         """Send a signal, if it still is this process."""
         if self.alive():
             os.kill(self.pid, signum)
+
+
+def _born_at(pid: int) -> float:
+    try:
+        told = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError as error:
+        raise psutil.NoSuchProcess(pid) from error
+    # The 22nd field; the second is the program's name in brackets, and may hold anything.
+    return int(told.rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def end(marks: Sequence[ProcessMark], *, within_s: float, hard: bool = True) -> list[ProcessMark]:

@@ -22,7 +22,6 @@ _RAY_PORTS = ("port", "node-manager-port", "object-manager-port", "dashboard-age
 _PROXY_PORTS = ("haproxy-metrics-port", "haproxy-stats-port")
 _CLIENT_SERVER = "ray.util.client.server"
 _SWEEPS = 5
-_SLACK_S = 2.0
 
 
 class EmbeddedRay:
@@ -100,7 +99,7 @@ class EmbeddedRay:
             cwd="/",  # a folder on the path of every worker would hide packages behind its files
             start_new_session=True,
         )
-        self._session_file.write_text(str(starting.pid))
+        ProcessMark.of(starting.pid).write(self._session_file)
         return starting
 
     def finish(self, starting: "subprocess.Popen[bytes]", *, within_s: float = 120) -> None:
@@ -142,19 +141,17 @@ def stop_ray(folder: Path) -> None:
 
 def _members(folder: Path) -> list[tuple[ProcessMark, str]]:
     """Return the living processes of a folder's session and all that descend from them, with their names."""
-    try:
-        file = folder / "session"
-        session, since = int(file.read_text()), file.stat().st_mtime
-    except (OSError, ValueError):
+    opener = ProcessMark.read(folder / "session")
+    if opener is None:
         return []
     found: dict[int, tuple[ProcessMark, str]] = {}
     for process in psutil.process_iter():
         try:
-            # Younger than the note of its session by at most its own start; older means that the number was given away
-            if os.getsid(process.pid) == session and process.create_time() >= since - _SLACK_S:
+            # Older than the one that opened the session means that the number was given away.
+            if os.getsid(process.pid) == opener.pid and ProcessMark.of(process.pid).born_at >= opener.born_at:
                 for member in (process, *process.children(recursive=True)):
-                    found[member.pid] = (ProcessMark(member.pid, member.create_time()), member.name())
-        except (psutil.Error, ProcessLookupError):
+                    found[member.pid] = (ProcessMark.of(member.pid), member.name())
+        except (psutil.Error, ProcessLookupError, Unavailable):
             continue
     return list(found.values())
 

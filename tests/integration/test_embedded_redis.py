@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
@@ -49,3 +50,12 @@ def test_a_mark_knows_its_process_from_a_later_one_of_that_number(tmp_path: Path
     stranger.write(tmp_path / "redis.pid")
     assert EmbeddedRedis(tmp_path).pid is None
     assert ProcessMark.of(os.getpid()).alive()
+
+
+def test_a_mark_outlives_a_clock_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was marked before the clock was put right is known after it, and so is what an earlier version marked."""
+    ProcessMark.of(os.getpid()).write(tmp_path / "redis.pid")
+    earlier = ProcessMark(os.getpid(), psutil.Process().create_time())
+    assert earlier.alive()
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: earlier.born_at + 3600)
+    assert EmbeddedRedis(tmp_path).pid == os.getpid()
