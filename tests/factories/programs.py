@@ -49,9 +49,11 @@ def random_program(seed: int) -> Program:
 
 def assignments(program: Program) -> Iterator[Assignment]:
     """Yield every assignment that places each block and gives each need a room of its own."""
-    for starts in product(*(block.starts for block in program.blocks)):
-        rooms = (product(*([option.room for option in need] for need in block.needs)) for block in program.blocks)
-        for chosen in product(*rooms):
+    each = (product(*([option.room for option in need] for need in block.needs)) for block in program.blocks)
+    rooms = list(product(*each))
+    # Where a need has no room left, millions of starts would be tried for nothing.
+    for starts in product(*(block.starts for block in program.blocks)) if rooms else ():
+        for chosen in rooms:
             yield Assignment(starts, chosen)
 
 
