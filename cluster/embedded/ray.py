@@ -37,6 +37,8 @@ class EmbeddedRay:
         self._dashboard_port = dashboard_port
         self._object_store_bytes = object_store_bytes
         self._session_file = self.folder / "session"
+        self._open_folder = self.folder / "r"
+        """Ray's own, which it lets every user write to; ours around it lets none in."""
         # On every interface, because Ray listens there; its agents on the machine's own address and not on loopback.
         found = free_ports(len(_RAY_PORTS) + len(_PROXY_PORTS), near=near_port, host="0.0.0.0")  # noqa: S104 - asked, not bound
         self.ports = dict(zip(_RAY_PORTS + _PROXY_PORTS, found, strict=True))
@@ -49,7 +51,7 @@ class EmbeddedRay:
             "RAY_ADDRESS": f"127.0.0.1:{self.ports['port']}",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self._token_file),
-            "RAY_TMPDIR": str(self.folder),
+            "RAY_TMPDIR": str(self._open_folder),
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_SERVE_ENABLE_HA_PROXY": "1",
             "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -90,7 +92,7 @@ class EmbeddedRay:
                 # Of their own: solvers and printers are held to the cores, whatever else Ray counts on them.
                 f"--resources={json.dumps(dict.fromkeys(('solver', 'pdf'), os.cpu_count() or 1))}",
                 f"--object-store-memory={self._object_store_bytes}",
-                f"--temp-dir={self.folder}",
+                f"--temp-dir={self._open_folder}",
             ],
             stdin=subprocess.DEVNULL,
             stdout=(self.folder / "start.log").open("wb"),

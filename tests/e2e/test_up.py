@@ -178,6 +178,11 @@ def test_the_routes_answer_through_serve(house: Installation) -> None:
         assert client.post("/api/auth/token", content=b" " * 2_000_000).status_code == 413
 
 
+def test_no_other_user_reaches_the_clusters_files(house: Installation) -> None:
+    """Ray opens its own folder to all; the one around it lets nobody in."""
+    assert short_enough(house.folder / "ray").stat().st_mode & 0o077 == 0
+
+
 def test_doctor_names_each_port_beyond_loopback(house: Installation) -> None:
     """Ray's ports are named with what they are, none is a stranger or its client server's, and no secret is shown."""
     told = house.run("doctor")
