@@ -15,6 +15,9 @@ PATIENCE = 1000, 2
 classes need 2 to 10 steps a block in all, most of them at the end, and seldom more."""
 PATIENCE_AHEAD, LOOKS = (600, 1), 15
 """From then on: the same before a new start, and over how many blocks a step looks ahead, as long as thirty without."""
+MOST_AHEAD = 600_000
+"""At most so many of those steps, times blocks: each takes longer the more there are, of 1,500 blocks 30 ms, and without
+an end to it a start that leads nowhere is held on to for a minute."""
 HASTE = 300, 0.25
 """The same before the last twentieth of the blocks. One in ten constructions for 60 classes is trapped there:
 doubles that fill their rooms to the last take each other's place for ever."""
@@ -109,7 +112,8 @@ class Chain:
         """Look for chains of moves from now on, once no more than so many wait."""
         self._own[ejecting.NEARLY] = last
         self._own[ejecting.LOOKS], self._own[ejecting.SINCE] = LOOKS, 0
-        self._own[ejecting.PATIENCE] = PATIENCE_AHEAD[0] + PATIENCE_AHEAD[1] * len(self._waiting)
+        blocks = len(self._waiting)
+        self._own[ejecting.PATIENCE] = min(PATIENCE_AHEAD[0] + PATIENCE_AHEAD[1] * blocks, MOST_AHEAD // blocks)
 
     def _begin_anew(self) -> None:
         """Look ahead from now on where steps alone were trapped near the end, else start with nothing again."""
