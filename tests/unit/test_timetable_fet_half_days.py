@@ -1,4 +1,4 @@
-"""What FET says of half days and of whole ones, and of changes of rooms, held to what FET itself accepts."""
+"""What FET says of half days, whole ones and blocks, and of changes of rooms, held to what FET itself accepts."""
 
 import pytest
 
@@ -55,6 +55,17 @@ def test_a_teacher_works_in_both_halves_of_so_many_days(behaviour: str, most: in
     assert validate(read.problem, on(1, 2)).valid
     assert validate(read.problem, on(2, 3)).valid == (most >= 1)
     assert validate(read.problem, on(0, 1, 4, 5)).valid == (most >= 2)
+
+
+@pytest.mark.parametrize("version", ['"6.0.0"><Mode>Block_Planning</Mode', '"5.44.4-bp"'])
+def test_students_are_once_in_a_block(version: str) -> None:
+    """Where hours are blocks, students are once in each, on whichever day and for however long; teachers need not."""
+    blocks = (activity(1, "Red"), activity(2, "Red", duration="2"), activity(3, "Blue"))
+    problem = read_fet(fet_file(*blocks).decode().replace('"6.0.0"', version).encode()).problem
+    assert validate(problem, at(0, 5, 4)).valid
+    assert not validate(problem, at(1, 5, 4)).valid
+    assert not validate(problem, at(2, 5, 4)).valid
+    assert validate(read_fet(fet_file(*blocks)).problem, at(2, 5, 4)).valid
 
 
 def test_files_from_before_list_who_has_an_exception() -> None:

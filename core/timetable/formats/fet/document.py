@@ -82,6 +82,11 @@ class Document:
         return self.root.text_of("Mode") == "Mornings_Afternoons" or _OLD_HALF_DAYS.search(version) is not None
 
     @cached_property
+    def has_blocks(self) -> bool:
+        """Tell whether each hour is a block, in which students are once only, on whichever day."""
+        return self.root.text_of("Mode") == "Block_Planning" or "-bp" in (self.root.get("version") or "")
+
+    @cached_property
     def term_days(self) -> int:
         """How many days a term has, where the days are those of several terms; 0 where they are not."""
         if "-mathmake" in (self.root.get("version") or ""):

@@ -28,10 +28,11 @@ from core.timetable.model import Group, Lesson, Problem, Room, Subject, Teacher
 from core.timetable.rules.avoided_slots import AvoidedSlots
 from core.timetable.rules.base import Rule
 from core.timetable.rules.blocks_within_breaks import BlocksWithinBreaks
+from core.timetable.rules.occupancy import Occupancy
 from core.timetable.rules.room_changes import RoomChanges
 from core.timetable.rules.room_stability import RoomStability
 from core.timetable.rules.room_suitability import RoomSuitability
-from core.timetable.rules.selecting import Lessons
+from core.timetable.rules.selecting import EVERY, Lessons, People
 
 _ABOUT = re.compile("(StudentsSet|Students|Teachers|Teacher)(.+)")
 
@@ -187,6 +188,8 @@ class FetReader:
     def _rules_of_the_week(self, lessons: tuple[Lesson, ...]) -> Iterator[Rule]:
         if any(lesson.duration > 1 for lesson in lessons) and self.document.breaks:
             yield BlocksWithinBreaks()
+        if self.document.has_blocks and self._reading.week.columns:
+            yield Occupancy(people=People(groups=EVERY), windows=self._reading.week.columns, most=1)
         yield from both_halves(self._reading)
         for how, count in unknown(self._reading).items():
             self._lost["morning or afternoon", f"“{how[:80]}” for some teachers", True] += count

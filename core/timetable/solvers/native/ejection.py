@@ -16,8 +16,8 @@ classes need 2 to 10 steps a block in all, most of them at the end, and seldom m
 PATIENCE_AHEAD, LOOKS = (600, 1), 15
 """From then on: the same before a new start, and over how many blocks a step looks ahead, as long as thirty without."""
 MOST_AHEAD = 600_000
-"""At most so many of those steps, times blocks: each takes longer the more there are, of 1,500 blocks 30 ms, and without
-an end to it a start that leads nowhere is held on to for a minute."""
+"""At most so many of those steps, times blocks: each takes longer the more there are, of 1,500 blocks 30 ms, and else a
+start that leads nowhere would be held on to for a minute."""
 HASTE = 300, 0.25
 """The same before the last twentieth of the blocks. One in ten constructions for 60 classes is trapped there:
 doubles that fill their rooms to the last take each other's place for ever."""
