@@ -57,6 +57,17 @@ def test_a_teacher_works_in_both_halves_of_so_many_days(behaviour: str, most: in
     assert validate(read.problem, on(0, 1, 4, 5)).valid == (most >= 2)
 
 
+@pytest.mark.parametrize(("version", "valid"), [("5.27.3-ma3", False), ("5.40-morocco", True)])
+def test_an_old_variant_counts_the_hours_of_whole_days(version: str, valid: bool) -> None:
+    """Before FET had words for both, one variant meant a morning with its afternoon by hours a day."""
+    law = constraint("TeachersMaxHoursDaily", ("Maximum_Hours_Daily", "1"))
+    listed = "<Exception_Teachers_One_Day_List><Teacher>Bello</Teacher></Exception_Teachers_One_Day_List>"
+    text = fet_file(activity(1), activity(2), time=(law,)).decode().replace('"6.0.0"', f'"{version}"')
+    problem = read_fet(text.replace("<Days_List>", f"{listed}<Days_List>{DAYS}").encode()).problem
+    assert validate(problem, on(0, 2)).valid
+    assert validate(problem, on(0, 1)).valid == valid
+
+
 @pytest.mark.parametrize("version", ['"6.0.0"><Mode>Block_Planning</Mode', '"5.44.4-bp"'])
 def test_students_are_once_in_a_block(version: str) -> None:
     """Where hours are blocks, students are once in each, on whichever day and for however long; teachers need not."""

@@ -82,6 +82,11 @@ class Document:
         return self.root.text_of("Mode") == "Mornings_Afternoons" or _OLD_HALF_DAYS.search(version) is not None
 
     @cached_property
+    def counts_whole_days(self) -> bool:
+        """Tell whether hours a day are a morning's and its afternoon's: of the variant with no words for both."""
+        return "-ma3" in (self.root.get("version") or "")
+
+    @cached_property
     def has_blocks(self) -> bool:
         """Tell whether each hour is a block, in which students are once only, on whichever day."""
         return self.root.text_of("Mode") == "Block_Planning" or "-bp" in (self.root.get("version") or "")

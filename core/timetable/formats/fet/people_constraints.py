@@ -92,6 +92,9 @@ def _without_exception(at: Element) -> None:
 
 def max_hours_daily(c: Constraint) -> Iterator[Rule]:
     """Bound the periods of a day."""
+    if c.reading.document.counts_whole_days:
+        yield from hours_a_real_day(c)
+        return
     most = number(c.at, "Maximum_Hours_Daily")
     yield PeriodsADay(people=c.people, most=most, hard=c.worth.hard, weight=c.worth.weight)
 
